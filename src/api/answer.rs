@@ -26,6 +26,7 @@ pub(super) struct Page<T: ToSchema> {
 
 /// Which page.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// At most this many items, 1 to 1000; 100 when absent.
@@ -34,6 +35,11 @@ pub(super) struct PageQuery {
     /// `next` of the page before.
     pub(super) cursor: Option<String>,
 }
+
+/// What takes no parameters: who gives one would think that it did something.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
 
 /// How many items a page may have.
 pub(super) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
@@ -75,6 +81,21 @@ impl<T: ToSchema> Page<T> {
     /// Nothing was found.
     pub(super) const fn empty() -> Self {
         Self { data: Vec::new(), next: None }
+    }
+
+    /// A page of everything in the order of the keys, of which each is another.
+    pub(super) fn in_order<R>(
+        mut all: Vec<R>,
+        key: impl Fn(&R) -> String,
+        page: &PageQuery,
+        view: impl FnMut(R) -> T,
+    ) -> Result<Self, ApiError> {
+        let limit = limit(page.limit)?;
+        all.sort_by_cached_key(&key);
+        if let Some(cursor) = &page.cursor {
+            all.retain(|item| key(item) > *cursor);
+        }
+        Ok(Self::found(all, limit, key, view))
     }
 
     /// Cuts a page out of everything. Ids of ours sort by time, so what is made or removed meanwhile moves no item between pages.

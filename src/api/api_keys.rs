@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, limit, made, one_more, place};
+use super::answer::{Answer, Nothing, Page, limit, made, one_more, place};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -141,7 +141,7 @@ pub(super) async fn list(caller: Caller, Params(query): Params<KeyQuery>) -> Ans
     params(("key" = String, Path, description = "Id of an API key")),
     responses((status = 200, description = "Done", body = ApiKeyView), Refusals)
 )]
-pub(super) async fn show(caller: Caller, Named(key): Named) -> Answer<ApiKeyView> {
+pub(super) async fn show(caller: Caller, Named(key): Named, _: Params<Nothing>) -> Answer<ApiKeyView> {
     Ok(Json(api_key_view(&find(&caller, &key).await?)))
 }
 

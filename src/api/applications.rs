@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Page, PageQuery, limit};
+use super::answer::{Answer, Nothing, Page, PageQuery, limit};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
@@ -55,7 +55,7 @@ pub(super) struct Organization {
     get, path = "/api/v1/me", tag = "me", security(("token" = [])),
     responses((status = 200, description = "Done", body = Me), Refusals)
 )]
-pub(super) async fn me(caller: Caller) -> Json<Me> {
+pub(super) async fn me(caller: Caller, _: Params<Nothing>) -> Json<Me> {
     let p = &caller.principal;
     Json(Me {
         user: User { id: p.user.id.to_string(), email: p.user.email.clone(), name: p.user.name.clone() },
@@ -89,7 +89,7 @@ pub(super) async fn list(caller: Caller, Params(page): Params<PageQuery>) -> Ans
     params(("grant" = String, Path, description = "Id of a grant")),
     responses((status = 200, description = "Done", body = OwnApplication), Refusals)
 )]
-pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<OwnApplication> {
+pub(super) async fn show(caller: Caller, Named(grant): Named, _: Params<Nothing>) -> Answer<OwnApplication> {
     let facts = own(&caller, &grant).await?;
     caller.flush.flush().await;
     detailed(&caller, facts).await

@@ -17,7 +17,7 @@ pub(super) use private::*;
 pub(super) use secrets::*;
 pub(super) use versions::*;
 
-use super::answer::{Answer, Page, limit, made, one_more, place};
+use super::answer::{Answer, Nothing, Page, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -190,7 +190,7 @@ pub(in crate::api) async fn create_app(
     params(("app" = String, Path, description = "Id or `app_uuid`")),
     responses((status = 200, description = "Done", body = AppDetails, headers(("ETag" = String, description = "The revision"))), Refusals)
 )]
-pub(in crate::api) async fn show_app(caller: Caller, Named(app): Named) -> RevisedAnswer<AppDetails> {
+pub(in crate::api) async fn show_app(caller: Caller, Named(app): Named, _: Params<Nothing>) -> RevisedAnswer<AppDetails> {
     let (app, bench) = (caller.app(&app).await?, caller.workshop());
     let mut clients = Vec::new();
     for (stage, id) in [(Stage::Draft, Some(&app.draft_client)), (Stage::Published, app.published_client.as_ref())] {

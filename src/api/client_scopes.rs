@@ -9,6 +9,21 @@ use super::error::ApiError;
 use super::once::{Repeatable, once};
 use super::openapi::Refusals;
 use crate::admin::{ScopeAsk, ScopeRequestView, scope_request_view};
+use crate::store::{ScopeRequest, ScopeRequestState};
+use crate::types::Timestamp;
+
+/// A page of requests: what waits first, then what was decided last, as the store has them.
+pub(super) fn requests_in_order(requests: Vec<ScopeRequest>, page: &PageQuery) -> Answer<Page<ScopeRequestView>> {
+    Ok(Json(Page::in_order(requests, place, page, scope_request_view)?))
+}
+
+/// Where a request stands in that order, as text that sorts as it does. What is decided while somebody leafs comes again on a later
+/// page rather than on none.
+fn place(request: &ScopeRequest) -> String {
+    let decided = request.state != ScopeRequestState::Pending;
+    let at = request.decided_at.or_else(|| request.asked.as_ref().map(|(_, at)| *at)).map_or(0, Timestamp::millis);
+    format!("{}~{:019}~{}", u8::from(decided), i64::MAX.saturating_sub(at), request.scope)
+}
 
 /// The private scopes that a client asked for or was given, what waits first. A client of an app has the app's.
 #[utoipa::path(
@@ -23,8 +38,7 @@ pub(super) async fn list_client_scopes(
 ) -> Answer<Page<ScopeRequestView>> {
     let clients = caller.clients();
     let client = clients.find(&client).await?;
-    let views = clients.scope_requests(&client).await?.into_iter().map(scope_request_view).collect();
-    Ok(Json(Page::cut(views, |r: &ScopeRequestView| r.scope.to_string(), &page)?))
+    requests_in_order(clients.scope_requests(&client).await?, &page)
 }
 
 /// Asks the operator for a private scope, for a machine or another client that belongs to no app. Given, the client may name it among
@@ -63,4 +77,53 @@ pub(super) async fn cancel_client_scope(
     let clients = caller.clients();
     let client = clients.find_to_change(&client).await?;
     Ok(Json(scope_request_view(clients.cancel_scope_request(&client, &scope).await?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Holder;
+    use crate::types::{AppId, ScopeToken, SystemEntropy};
+
+    #[test]
+    fn what_waits_comes_first_page_by_page() {
+        let at = Timestamp::from_millis;
+        let holder = Holder::App(AppId::generate(at(0), &SystemEntropy));
+        let request = |scope: &str, state, asked: Option<i64>, decided: Option<i64>| ScopeRequest {
+            holder: holder.clone(),
+            name: "Sync".to_owned(),
+            org: None,
+            scope: ScopeToken::parse(scope).expect("a scope"),
+            reason: String::new(),
+            asked: asked.map(|asked| (None, at(asked))),
+            state,
+            approved_until: None,
+            decided_at: decided.map(at),
+            comment: None,
+        };
+        let all = vec![
+            request("b:read", ScopeRequestState::Approved, None, Some(70)),
+            request("c:read", ScopeRequestState::Pending, Some(20), None),
+            request("a:read", ScopeRequestState::Pending, Some(30), Some(10)),
+            request("d:read", ScopeRequestState::Denied, Some(40), Some(90)),
+            request("e:read", ScopeRequestState::Withdrawn, Some(40), Some(70)),
+        ];
+        let wanted = ["c:read", "a:read", "d:read", "b:read", "e:read"];
+        let page = |limit, cursor| {
+            let asked = PageQuery { limit: Some(limit), cursor };
+            let Ok(Json(page)) = requests_in_order(all.clone(), &asked) else { panic!("a page") };
+            (page.data.into_iter().map(|r| r.scope.to_string()).collect::<Vec<_>>(), page.next)
+        };
+        assert_eq!(page(100, None), (wanted.map(ToOwned::to_owned).to_vec(), None));
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let (scopes, next) = page(2, cursor);
+            seen.extend(scopes);
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, wanted);
+    }
 }

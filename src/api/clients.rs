@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, limit, made, one_more, place};
+use super::answer::{Answer, Nothing, Page, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -65,7 +65,7 @@ pub(super) async fn list(caller: Caller, Params(query): Params<ClientQuery>) -> 
     params(("client" = String, Path, description = "`client_id`")),
     responses((status = 200, description = "Done", body = ClientView), Refusals)
 )]
-pub(super) async fn show(caller: Caller, Named(client): Named) -> Answer<ClientView> {
+pub(super) async fn show(caller: Caller, Named(client): Named, _: Params<Nothing>) -> Answer<ClientView> {
     let id = caller.clients().find(&client).await?.id;
     Ok(Json(caller.administration().client(id.as_str()).await?))
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::answer::{Answer, Page, limit, made, one_more, place};
+use super::answer::{Answer, Nothing, Page, limit, made, one_more, place};
 use super::caller::{Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
@@ -83,7 +83,7 @@ pub(super) async fn list(caller: Caller, Params(query): Params<GrantQuery>) -> A
     params(("grant" = String, Path, description = "Id of a grant")),
     responses((status = 200, description = "Done", body = GrantView), Refusals)
 )]
-pub(super) async fn show(caller: Caller, Named(grant): Named) -> Answer<GrantView> {
+pub(super) async fn show(caller: Caller, Named(grant): Named, _: Params<Nothing>) -> Answer<GrantView> {
     let facts = find(&caller, &grant).await?;
     Ok(Json(grant_view(&caller.config, &facts, caller.node.now())))
 }

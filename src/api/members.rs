@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, PageQuery, damaged, limit, made, one_more, place};
+use super::answer::{Answer, Nothing, Page, PageQuery, damaged, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::once::{Repeatable, once};
@@ -77,7 +77,7 @@ pub(super) async fn list(caller: Caller, Params(query): Params<MemberQuery>) -> 
     params(("user" = String, Path, description = "Id or e-mail address of a user")),
     responses((status = 200, description = "Done", body = MemberView), Refusals)
 )]
-pub(super) async fn show(caller: Caller, Named(user): Named) -> Answer<MemberView> {
+pub(super) async fn show(caller: Caller, Named(user): Named, _: Params<Nothing>) -> Answer<MemberView> {
     find(&caller, &user).await.map(Json)
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn remove(caller: Caller, Named(user): Named) -> Result<StatusC
     get, path = "/api/v1/roles", tag = "members", security(("token" = ["members:read"])),
     responses((status = 200, description = "Done", body = Vec<RoleView>), Refusals)
 )]
-pub(super) async fn roles(caller: Caller) -> Answer<Vec<RoleView>> {
+pub(super) async fn roles(caller: Caller, _: Params<Nothing>) -> Answer<Vec<RoleView>> {
     Ok(Json(caller.administration().roles().await?))
 }
 

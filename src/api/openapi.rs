@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{AnyOfBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
@@ -96,8 +97,41 @@ impl IntoResponses for Refusals {
     }
 }
 
+/// Whether an operation may be repeated under a key.
+fn takes_a_key(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|parameter| matches!(parameter, RefOr::T(one) if one.name == "Idempotency-Key"))
+}
+
+/// Says of every operation that takes a key what its answer carries the second time.
+fn tell_of_replays(document: &mut OpenApi) {
+    let told = ObjectBuilder::new().schema_type(Type::Boolean).build();
+    let description = "`true` when this is the answer of the first request with this Idempotency-Key; absent otherwise";
+    let header = HeaderBuilder::new().schema(Some(Schema::Object(told))).description(Some(description)).build();
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.post, &mut item.put, &mut item.patch].into_iter().flatten() {
+            if !takes_a_key(operation) {
+                continue;
+            }
+            for (code, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && code.starts_with('2')
+                {
+                    response.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(header.clone()));
+                }
+            }
+        }
+    }
+}
+
 /// Every route of the API with its place in the document.
 pub(super) fn routes() -> OpenApiRouter<Api> {
+    let mut routes = each_route();
+    tell_of_replays(routes.get_openapi_mut());
+    routes
+}
+
+fn each_route() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Base::openapi())
         .routes(routes!(applications::me))
         .routes(routes!(applications::list))

@@ -4,7 +4,7 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Page, damaged, limit, made, one_more, place};
+use super::answer::{Answer, Nothing, Page, damaged, limit, made, one_more, place};
 use super::caller::{Body, Caller, Named, Params};
 use super::error::ApiError;
 use super::openapi::Refusals;
@@ -58,7 +58,7 @@ pub(super) struct ReviewQuery {
     get, path = "/api/v1/policy", tag = "policy", security(("token" = ["grants:read"])),
     responses((status = 200, description = "Done", body = Policy), Refusals)
 )]
-pub(super) async fn show_policy(caller: Caller) -> Answer<Policy> {
+pub(super) async fn show_policy(caller: Caller, _: Params<Nothing>) -> Answer<Policy> {
     Ok(Json(Policy { new_clients: caller.node.store.new_clients(&caller.org().id).await? }))
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn list_clients(caller: Caller, Params(query): Params<PolicyQue
     params(("client" = String, Path, description = "`client_id`")),
     responses((status = 200, description = "Done", body = ClientPolicyView), Refusals)
 )]
-pub(super) async fn show_client(caller: Caller, Named(client): Named) -> Answer<ClientPolicyView> {
+pub(super) async fn show_client(caller: Caller, Named(client): Named, _: Params<Nothing>) -> Answer<ClientPolicyView> {
     find(&caller, &client).await.map(Json)
 }
 

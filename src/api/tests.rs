@@ -103,6 +103,25 @@ fn every_operation_documents_what_the_gate_may_answer_for_it() {
     }
 }
 
+#[test]
+fn what_may_be_repeated_says_how_a_repeated_answer_is_told() {
+    let document = serde_json::to_value(super::document()).expect("a document");
+    let mut seen = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            let takes_a_key = parameters.any(|p| p["name"] == "Idempotency-Key");
+            for (code, response) in operation["responses"].as_object().expect("responses") {
+                let header = &response["headers"]["Idempotency-Replayed"]["schema"]["type"];
+                let told = takes_a_key && code.starts_with('2');
+                assert_eq!(header == "boolean", told, "{method} {path}: {code}");
+                seen += usize::from(told);
+            }
+        }
+    }
+    assert!(seen > 10, "{seen} operations");
+}
+
 /// What the API answers to a refusal of an app's.
 async fn answered(refusal: Refusal) -> (StatusCode, serde_json::Value) {
     let response = ApiError::from(AppError::from(refusal)).into_response();

@@ -58,7 +58,11 @@ fn a_definition_is_read_whole() {
     let read = proved(&written()).expect("nothing is wrong");
     assert_eq!((read.name.as_str(), read.description.as_str()), ("Acme Sync", "Copies metrics.\nNightly."));
     assert_eq!((read.redirect_uris.len(), read.scopes.to_string().as_str()), (1, "logs:read metrics:read"));
+    assert_eq!(read.onboarding_url.as_deref(), Some("https://acme.test/start"));
     assert_eq!(proved(&Written::from(&read)).as_ref(), Ok(&read));
+    let two = vec!["https://acme.test/cb".to_owned(), "https://acme.test/other".to_owned()];
+    let both = proved(&Written { redirect_uris: two, ..written() }).expect("nothing is wrong");
+    assert_eq!(both.redirect_uris.len(), 2, "an answer may go to more than one place");
     let bare = Written { name: "A".to_owned(), ..Written::default() };
     assert_eq!(proved(&bare), Ok(Definition { name: "A".to_owned(), ..Definition::default() }), "a draft may be unfinished");
 }

@@ -21,7 +21,10 @@ pub(super) const fn of_operation(operation: Operation) -> Option<HookEvent> {
         Operation::LoginNewPlace => HookEvent::NewSignInPlace,
         Operation::ClientSecretCreate => HookEvent::ClientSecretAdded,
         Operation::MembershipSet => HookEvent::AdministratorAdded,
-        Operation::GrantRevokeAdmin | Operation::GrantRevokePolicy => HookEvent::GrantRevoked,
+        Operation::GrantRevokeAdmin
+        | Operation::GrantRevokePolicy
+        | Operation::GrantRevokeUninstall
+        | Operation::GrantRevokeUserDeactivated => HookEvent::GrantRevoked,
         _ => return None,
     })
 }
@@ -70,7 +73,8 @@ impl<'r> Told<'r> {
             return Ok(None);
         }
         let store = &node.store;
-        let grant = match record.actor.grant.clone().or_else(|| target(control, "grant").and_then(|id| GrantId::parse(id).ok())) {
+        // The actor's own grant and client are what it was done with, which is not what it was done to.
+        let grant = match target(control, "grant").and_then(|id| GrantId::parse(id).ok()) {
             Some(id) => store.grant_facts(&id).await?,
             None => None,
         };
@@ -81,9 +85,9 @@ impl<'r> Told<'r> {
         if (event == HookEvent::AppAuthorized && machine) || (event == HookEvent::GrantRevoked && own) {
             return Ok(None);
         }
-        let concerned = match (&grant, target(control, "user").and_then(|id| UserId::parse(id).ok())) {
-            (Some(facts), _) => Some(facts.user.clone()),
-            (None, Some(id)) => store.user(&id).await?,
+        let concerned = match (target(control, "user").and_then(|id| UserId::parse(id).ok()), &grant) {
+            (Some(id), _) => store.user(&id).await?,
+            (None, Some(facts)) => Some(facts.user.clone()),
             (None, None) => None,
         };
         let by = match actor {
@@ -94,7 +98,7 @@ impl<'r> Told<'r> {
             Some(id) => store.org(id).await?,
             None => None,
         };
-        let client = client(node, record, control, grant.as_ref()).await?;
+        let client = client(node, control, grant.as_ref()).await?;
         Ok(Some(Self { event, record, control, org, user: concerned, by, client, grant, roles }))
     }
 
@@ -178,21 +182,15 @@ fn target<'r>(control: &'r ControlEvent, kind: &str) -> Option<&'r str> {
     control.target.as_ref().filter(|(of, _)| of == kind).map(|(_, id)| id.as_str())
 }
 
-/// The client that it is about, by its name at that time as far as that is known.
+/// The client that it is about.
 async fn client(
     node: &Node,
-    record: &AuditRecord,
     control: &ControlEvent,
     grant: Option<&GrantFacts>,
 ) -> Result<Option<(ClientId, String)>, StoreError> {
-    if let Some(facts) = grant {
-        return Ok(Some((facts.client.id.clone(), facts.client.name.clone())));
+    if let Some(id) = target(control, "client").and_then(|id| ClientId::parse(id).ok()) {
+        let name = node.store.client(&id).await?.map_or_else(|| id.to_string(), |client| client.name);
+        return Ok(Some((id, name)));
     }
-    let named = target(control, "client").and_then(|id| ClientId::parse(id).ok());
-    let Some(id) = named.or_else(|| record.actor.client.clone()) else { return Ok(None) };
-    let name = match (&record.actor.client, &record.actor.client_name) {
-        (Some(actor), Some(name)) if *actor == id => name.clone(),
-        _ => node.store.client(&id).await?.map_or_else(|| id.to_string(), |client| client.name),
-    };
-    Ok(Some((id, name)))
+    Ok(grant.map(|facts| (facts.client.id.clone(), facts.client.name.clone())))
 }

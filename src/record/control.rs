@@ -246,6 +246,8 @@ impl Operation {
                 | Self::MembershipSet
                 | Self::GrantRevokeAdmin
                 | Self::GrantRevokePolicy
+                | Self::GrantRevokeUninstall
+                | Self::GrantRevokeUserDeactivated
         )
     }
 }

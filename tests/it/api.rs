@@ -279,6 +279,28 @@ async fn each_caller_gets_what_is_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_with_a_parameter_that_it_does_not_have() {
+    let world = World::new().await;
+    let victim = world.gw.user("victim@acme.test").await;
+    world.gw.member(&world.admin.org, &victim, &["viewer"]).await;
+    let doomed = world.gw.grant(&world.admin.org, &victim, &world.admin.client, "metrics:read").await;
+    let own = world.gw.grant(&world.admin.org, &world.admin.user, &world.admin.client, "metrics:read").await;
+    let things = Things::of(&world, &victim, (&own, &doomed)).await;
+    let document = world.get("/openapi.json", &world.admin).await.json();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for (path, _) in document["paths"].as_object().expect("paths").iter().filter(|(_, item)| item.get("get").is_some()) {
+        let path = things.path(path.trim_start_matches(MOUNT));
+        let unknown = world.get(&format!("{path}?no_such_parameter=1"), &world.admin).await;
+        if (unknown.status, &unknown.json()["code"]) != (400, &json!("invalid")) {
+            wrong.push(format!("{path}: {}", unknown.status));
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty() && seen > 25, "{seen} operations: {wrong:?}");
+    world.gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_does_what_was_consented_to_and_no_more() {
     let world = World::new().await;
     let narrow = world.gw.grant_to(&world.admin.org, &world.admin.user, &world.admin.client, "clients:read").await;
@@ -293,6 +315,41 @@ async fn a_token_does_what_was_consented_to_and_no_more() {
     let unknown = world.get("/nothing", &world.admin).await;
     assert_eq!(unknown.status, 404);
     world.gw.running.stop().await;
+}
+
+/// Everything that is in the files below a folder.
+fn kept_below(folder: &std::path::Path) -> String {
+    let (mut text, mut folders) = (String::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                text.push_str(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_secret_nothing_is_kept_that_it_could_be_read_from() {
+    let world = World::new().await;
+    // Under a key, too: the answer of a creation that may be repeated is kept for a day.
+    let made = world.post("/clients", &world.admin, &new_client("Kept"), Some("k-1")).await.json();
+    let id = text(&made["client"]["id"]);
+    let more = world.post(&format!("/clients/{id}/secrets"), &world.admin, &json!({}), None).await.json();
+    let app = world.post("/apps", &world.admin, &json!({ "name": "Kept" }), Some("k-2")).await.json();
+    let secrets = [&made, &more, &app].map(|answer| text(&answer["client_secret"]));
+    assert!(secrets.iter().all(|secret| secret.starts_with("tg_cs_")));
+    world.gw.running.stop().await;
+    let kept = kept_below(world.gw.dir.path());
+    assert!(kept.contains(&id), "these are the files of the store");
+    for secret in secrets {
+        let body = &secret["tg_cs_".len()..];
+        assert!(!kept.contains(body), "a secret is in a file");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ use tollgate::store::{AuditFilter, ClientSecret, Hand, NewAccess, NewRefreshToke
 use tollgate::types::{Clock as _, HashedToken, PlainToken, ScopeSet, TokenKind};
 use tollgate::web::started_session;
 
-use crate::harness::{Caller, Gateway, Setup, within};
+use crate::harness::{Caller, Conn, Gateway, Request, Setup, within};
 
 const SECRET: [u8; 24] = *b"twenty-four bytes of key";
 /// A receiver that does not answer at all.
@@ -236,6 +236,50 @@ async fn what_is_told_says_who_what_and_where() {
     assert_eq!((&data["organization"]["slug"], &data["client"]["id"]), (&"acme".into(), &ada.client.id.as_str().into()));
     assert_eq!((&data["grant"], &data["scopes"]), (&ada.grant.id.as_str().into(), &serde_json::json!(["metrics:read"])));
     assert!(!got.body.contains(&ada.token));
+    gw.running.stop().await;
+}
+
+/// What the API is asked with a token of an administrator.
+async fn through_the_api(gw: &Gateway, admin: &Caller, (method, path): (&str, &str), body: &Value) -> Value {
+    let request = Request::new(method, &format!("/api/v1{path}")).bearer(&admin.token).header("Content-Type", "application/json");
+    let answer = Conn::open(gw.running.public).await.ask(&request.body(body.to_string())).await;
+    assert!((200..300).contains(&answer.status), "{method} {path}: {answer:?}");
+    if answer.status == 204 { Value::Null } else { answer.json() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_with_a_token_is_told_of_whom_it_was_done_to() {
+    let mut receiver = Receiver::answering(200).await;
+    let wanted = "events = [\"grant_revoked\", \"administrator_added\", \"client_secret_added\"]";
+    let gw = Gateway::start_with(told([receiver.hook("all", wanted)])).await;
+    let ada = gw.open_caller("acme", &["admin"], "grants:write members:write clients:write").await;
+    assert_eq!(receiver.next().await.json()["data"]["user"]["email"], "ada@acme.test");
+    let eve = gw.user("eve@acme.test").await;
+    gw.member(&ada.org, &eve, &["viewer"]).await;
+    let hers = gw.grant(&ada.org, &eve, &gw.client(None).await, "metrics:read").await;
+    let new = serde_json::json!({ "kind": "confidential", "name": "Sync", "redirect_uris": ["https://sync.test/cb"] });
+    let made = through_the_api(&gw, &ada, ("POST", "/clients"), &new).await;
+    let client = made["client"]["id"].as_str().expect("an id").to_owned();
+
+    through_the_api(&gw, &ada, ("POST", &format!("/clients/{client}/secrets")), &serde_json::json!({})).await;
+    let added = receiver.next().await.json();
+    assert_eq!((&added["type"], &added["data"]["client"]["id"]), (&"client_secret_added".into(), &client.as_str().into()));
+    assert_eq!((&added["data"]["grant"], &added["data"]["by"]["email"]), (&Value::Null, &"ada@acme.test".into()));
+    assert_eq!(added["data"]["summary"], "ada@acme.test added a secret to Sync in acme.");
+
+    let role = serde_json::json!({ "roles": ["admin"] });
+    through_the_api(&gw, &ada, ("PUT", "/members/eve@acme.test"), &role).await;
+    let promoted = receiver.next().await.json();
+    let data = &promoted["data"];
+    assert_eq!((&promoted["type"], &data["user"]["email"]), (&"administrator_added".into(), &"eve@acme.test".into()));
+    assert_eq!((&data["client"], &data["grant"]), (&Value::Null, &Value::Null), "nothing was done to the caller's own");
+
+    through_the_api(&gw, &ada, ("DELETE", &format!("/grants/{}", hers.id)), &Value::Null).await;
+    let revoked = receiver.next().await.json();
+    let data = &revoked["data"];
+    assert_eq!((&revoked["type"], &data["user"]["email"]), (&"grant_revoked".into(), &"eve@acme.test".into()));
+    assert_eq!((&data["grant"], &data["client"]["id"]), (&hers.id.as_str().into(), &hers.client.as_str().into()));
+    assert_eq!(data["by"]["email"], "ada@acme.test");
     gw.running.stop().await;
 }
 

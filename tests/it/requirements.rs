@@ -15,10 +15,7 @@ const LAST: u32 = 44;
 #[serde(deny_unknown_fields)]
 struct Requirement {
     says: String,
-    #[serde(default)]
-    tests: Vec<String>,
     /// Each thing that it says, with the tests that show that.
-    #[serde(default)]
     sentences: BTreeMap<String, Vec<String>>,
     /// What stands in for what a gateway can't do.
     equivalent: Option<String>,
@@ -36,9 +33,9 @@ struct Journey {
 }
 
 impl Requirement {
-    /// What its sentences and itself name.
+    /// What its sentences name.
     fn all(&self) -> impl Iterator<Item = &String> {
-        self.tests.iter().chain(self.sentences.values().flatten())
+        self.sentences.values().flatten()
     }
 
     /// The sentences that nothing shows.

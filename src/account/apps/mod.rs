@@ -3,6 +3,7 @@
 
 mod acts;
 mod form;
+mod held;
 mod publish;
 mod show;
 mod told;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::show::{Said, one};
-use super::{Visit, refused, told, words};
+use super::{Visit, held, refused, told, words};
 use crate::account::App;
 use crate::apps::{Field, Refusal};
 use crate::pages::DisplayName;
@@ -29,6 +29,7 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
         back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
         csrf: visit.who.csrf.as_str().to_owned(),
         name: DisplayName::new(&found.draft.name),
+        holds: held::holds(visit, found).await?,
         revision: found.revision,
         number: found.version + 1,
         conditions: bench.conditions(found).await.map_err(fault)?.iter().map(words::condition).collect(),

@@ -4,7 +4,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Visit, trial, words};
+use super::{Visit, held, trial, words};
 use crate::account::App;
 use crate::pages::DisplayName;
 use crate::pages::When;
@@ -26,10 +26,11 @@ pub(in crate::account) async fn list(
         let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let now = app.node.now();
+        let clients = app.node.store.clients(Some(&visit.org.id)).await?;
         let row = |a: &store::App| AppRow {
             href: visit.path(a),
             name: DisplayName::new(&a.draft.name),
-            standing: words::standing(a),
+            standing: words::standing(a, held::is_frozen(a, &clients)),
             scopes: a.draft.scopes.len(),
             changed: When::new(a.changed_at, now),
         };
@@ -106,6 +107,7 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         let secrets = bench.secrets(found, stage).await.map_err(fault)?;
         clients.push(words::client(stage, id.to_string(), kind, &secrets, node.now()));
     }
+    let standing = words::standing(found, held::is_frozen(found, &node.store.clients(Some(&found.org)).await?));
     let versions = node.store.app_versions(&found.id).await?;
     let status = if said.problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     let view = AppPage {
@@ -114,18 +116,19 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         path: visit.path(found),
         csrf: visit.who.csrf.as_str().to_owned(),
         name: DisplayName::new(&found.draft.name),
-        standing: words::standing(found),
+        standing,
         may_write: visit.may_write,
         notice: said.notice,
         problem: said.problem,
         confirm: match said.confirm {
             Some(what) => {
                 let resting = node.store.resting(Counted::App(&found.id), node.now()).await?;
-                asked(&what, words::standing(found), &clients, &resting)
+                asked(&what, standing, &clients, &resting)
             }
             None => None,
         },
         secret: said.secret,
+        holds: held::holds(visit, found).await?,
         clients,
         draft: words::fields(&found.draft),
         changes: bench.pending(found).await.map_err(fault)?.into_iter().map(words::change).collect(),

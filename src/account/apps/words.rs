@@ -16,9 +16,11 @@ use crate::store::{
 };
 use crate::types::{ScopeSet, Timestamp};
 
-pub(super) fn standing(app: &App) -> Standing {
+/// How an app stands; `frozen` says whether the operator froze a client of it.
+pub(super) fn standing(app: &App, frozen: bool) -> Standing {
     match (app.state, app.version) {
         (AppState::Disabled, _) => Standing::Disabled,
+        (AppState::Active, _) if frozen => Standing::Frozen,
         (AppState::Active, 0) => Standing::Draft,
         (AppState::Active, version) => Standing::Published(version),
     }

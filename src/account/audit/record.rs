@@ -14,7 +14,7 @@ use crate::pages::texts::{Text, record as texts};
 use crate::pages::views::{AuditRecordPage, FieldGroup, FieldLink, FieldValue, Neighbour, RecordField, Section, Through};
 use crate::pages::{DisplayName, When, plain};
 use crate::record::{AuditRecord, Call, ControlEvent, Event, Outcome, json_line, operation};
-use crate::types::{RecordId, ScopeSet, Timestamp};
+use crate::types::{GrantId, RecordId, ScopeSet, Timestamp};
 use crate::web::{Peer, SignedIn, Trouble, page};
 
 /// `GET /orgs/{org}/audit/{record}`.
@@ -28,8 +28,8 @@ async fn show(app: &App, config: &Config, (slug, id): (&str, &str), who: &Signed
     let id = RecordId::parse(id).map_err(|_| not_found())?;
     app.flush.flush().await;
     let record = app.node.store.audit_record(&id, Some(&org.id)).await?.ok_or_else(not_found)?.record;
-    let facts = match &record.actor.grant {
-        Some(grant) => app.node.store.grant_facts(grant).await?.filter(|f| f.grant.org == org.id),
+    let facts = match concerned(&record) {
+        Some(grant) => app.node.store.grant_facts(&grant).await?.filter(|f| f.grant.org == org.id),
         None => None,
     };
     let mut names = Names::default();
@@ -65,10 +65,19 @@ fn search(path: &str, name: &str, value: &str) -> String {
     format!("{path}?{query}")
 }
 
+/// The grant that it is about: what a change was done to comes before what it was done with.
+fn concerned(record: &AuditRecord) -> Option<GrantId> {
+    let target = match &record.event {
+        Event::Control(event) => event.target.as_ref().filter(|(kind, _)| kind == "grant"),
+        Event::Call(_) => None,
+    };
+    target.and_then(|(_, id)| GrantId::parse(id).ok()).or_else(|| record.actor.grant.clone())
+}
+
 fn neighbours(record: &AuditRecord, path: &str, names: &Names) -> Vec<Neighbour> {
     let actor = &record.actor;
     let neighbour = |label: Text, name: &str, of: String, value: &str| Neighbour { label, of, href: search(path, name, value) };
-    let grant = actor.grant.as_ref().map(|g| neighbour(texts::same_grant(), "grant", g.to_string(), g.as_str()));
+    let grant = concerned(record).map(|g| neighbour(texts::same_grant(), "grant", g.to_string(), g.as_str()));
     let user = actor.user.as_ref().map(|u| neighbour(texts::same_user(), "user", names.of(u).to_owned(), u.as_str()));
     let request = &record.origin.request;
     let request = neighbour(texts::same_request(), "request", request.to_string(), request.as_str());
@@ -95,7 +104,7 @@ fn groups(record: &AuditRecord, path: &str, names: &Names, now: Timestamp) -> Ve
     let mut groups = vec![actor(record, path, names)];
     match &record.event {
         Event::Call(call) => groups.extend([called(record, call, now), authorization(call)]),
-        Event::Control(event) => groups.push(changed(record, event, now)),
+        Event::Control(event) => groups.push(changed(record, event, path, now)),
     }
     groups.push(origin(record, path));
     groups
@@ -189,13 +198,18 @@ fn authorization(call: &Call) -> FieldGroup {
     group(texts::authorization(), fields)
 }
 
-fn changed(record: &AuditRecord, event: &ControlEvent, now: Timestamp) -> FieldGroup {
-    let target = event.target.as_ref().map(|(kind, id)| format!("{kind} {id}"));
+fn changed(record: &AuditRecord, event: &ControlEvent, path: &str, now: Timestamp) -> FieldGroup {
+    let target = match &event.target {
+        Some((kind, id)) if kind == "grant" || kind == "client" => {
+            FieldValue::Link(FieldLink { href: search(path, kind, id), text: plain(&format!("{kind} {id}")) })
+        }
+        other => code(other.as_ref().map(|(kind, id)| format!("{kind} {id}"))),
+    };
     group(
         texts::what(),
         vec![
             field(texts::event(), "api.operation", code(Some(operation(record)))),
-            field(texts::on(), "entity", code(target)),
+            field(texts::on(), "entity", target),
             field(texts::scopes(), "privileges", scopes(&event.scopes)),
             field(texts::refused(), "status_detail", code(event.refused.as_ref())),
             field(texts::remark(), "comment", event.comment.as_ref().map_or(FieldValue::Absent, |c| FieldValue::Text(plain(c)))),

@@ -228,6 +228,40 @@ async fn what_the_operator_froze_is_not_changed_by_way_of_its_app() {
 }
 
 #[tokio::test]
+async fn the_pages_of_an_app_tell_what_keeps_it_from_working() {
+    let world = World::new().await;
+    let ada = world.sign_in(&world.ada).await;
+    let (path, _) = made(&world, &ada).await;
+    let app = only(&world, &world.acme).await;
+    let (store, cause, publish) = (&world.node.store, world.node.own_cause(), format!("{path}/publish"));
+    let tells = async |what: &str| {
+        let mut all = Vec::new();
+        for place in [path.as_str(), publish.as_str()] {
+            all.push(world.get(Some(&ada), place).await.body.contains(what));
+        }
+        all
+    };
+    let listed = async |what: &str| world.get(Some(&ada), "/orgs/acme/apps").await.body.contains(what);
+    let (frozen, off) = ("The operator of this gateway froze the draft client", "The draft client is switched off");
+    assert_eq!(tells(frozen).await, [false, false]);
+
+    store.set_client_state(&app.draft_client, ClientState::Frozen, &cause).await.expect("frozen");
+    assert_eq!((tells(frozen).await, tells("It was done <time").await), (vec![true, true], vec![true, true]));
+    assert!(listed("Frozen by the operator").await);
+
+    store.set_client_state(&app.draft_client, ClientState::Active, &cause).await.expect("thawed");
+    assert_eq!(tells(frozen).await, [false, false]);
+    assert!(!listed("Frozen by the operator").await);
+    store.set_unfrozen_client_state(&app.draft_client, ClientState::Disabled, &cause).await.expect("off");
+    assert_eq!(tells(off).await, [true, true]);
+    store.set_unfrozen_client_state(&app.draft_client, ClientState::Active, &cause).await.expect("on");
+
+    post(&world, &ada, &path, "disable=1").await;
+    assert_eq!(tells("The app is switched off: no token").await, [true, true]);
+    assert_eq!((tells(off).await, tells(" did so <time").await), (vec![false, false], vec![true, true]));
+}
+
+#[tokio::test]
 async fn a_new_secret_ends_when_its_maker_says() {
     let world = World::new().await;
     let ada = world.sign_in(&world.ada).await;

@@ -5,6 +5,7 @@ use http::HeaderMap;
 
 use super::super::answer::{Answer, Page, PageQuery};
 use super::super::caller::{Body, Caller, Named, Params};
+use super::super::client_scopes::requests_in_order;
 use super::super::error::ApiError;
 use super::super::once::{Repeatable, once};
 use super::super::openapi::Refusals;
@@ -22,8 +23,7 @@ pub(in crate::api) async fn list_scope_requests(
     Params(page): Params<PageQuery>,
 ) -> Answer<Page<ScopeRequestView>> {
     let app = caller.app(&app).await?;
-    let views = caller.workshop().scope_requests(&app).await?.into_iter().map(scope_request_view).collect();
-    Ok(Json(Page::cut(views, |r: &ScopeRequestView| r.scope.to_string(), &page)?))
+    requests_in_order(caller.workshop().scope_requests(&app).await?, &page)
 }
 
 /// Asks the operator for a private scope, for both clients of the app. Asking again after a decision renews it; what was given

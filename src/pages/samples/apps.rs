@@ -14,6 +14,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("app-switch-off", show(&AppPage { confirm: Some(switch_off()), ..app() })),
         ("app-remove-secret", show(&AppPage { confirm: Some(remove_secret()), ..app() })),
         ("app-reader", show(&AppPage { may_write: false, standing: Standing::Disabled, ..app() })),
+        ("app-frozen", show(&AppPage { standing: Standing::Frozen, holds: holds(), ..app() })),
         ("app-form", show(&form())),
         (
             "app-form-new",
@@ -134,6 +135,7 @@ fn app() -> AppPage {
         may_write: true,
         notice: None,
         problem: None,
+        holds: Vec::new(),
         confirm: None,
         secret: None,
         clients: vec![
@@ -187,6 +189,13 @@ pub(super) fn private_scopes() -> Vec<PrivateScope> {
 
 fn switch_off() -> AskedOfApp {
     AskedOfApp::SwitchOff { stops: texts::apps::switch_off((1_204, 38), 1, 2) }
+}
+
+fn holds() -> Vec<HeldApp> {
+    vec![
+        HeldApp { sentence: texts::apps::draft_client_is_off(), since: Some(ago(60)), by: Some("ada@acme.example".to_owned()) },
+        HeldApp { sentence: texts::apps::published_client_is_frozen(), since: Some(ago(5)), by: None },
+    ]
 }
 
 fn remove_secret() -> AskedOfApp {
@@ -274,6 +283,7 @@ fn publish() -> AppPublishPage {
         action: "/orgs/acme/apps/app_7/publish".to_owned(),
         csrf: CSRF.to_owned(),
         name: "Acme Sync".into(),
+        holds: holds(),
         revision: 4,
         number: 3,
         conditions: conditions(true),

@@ -49,6 +49,38 @@ pub const fn switched_off() -> Text {
     Text::fixed("Switched off")
 }
 
+/// Why nothing of an app works.
+#[must_use]
+pub const fn app_is_off() -> Text {
+    Text::fixed("The app is switched off: no token of either client works, and what people granted stays.")
+}
+
+/// Why a client does not work.
+#[must_use]
+pub const fn draft_client_is_off() -> Text {
+    Text::fixed("The draft client is switched off: it gets no token, and those that it has are refused.")
+}
+
+/// Why a client does not work.
+#[must_use]
+pub const fn published_client_is_off() -> Text {
+    Text::fixed("The published client is switched off: it gets no token, and those that it has are refused, for everybody.")
+}
+
+/// Why a client does not work.
+#[must_use]
+pub const fn draft_client_is_frozen() -> Text {
+    Text::fixed("The operator of this gateway froze the draft client: its tokens are refused. Ask them to thaw it.")
+}
+
+/// Why a client does not work.
+#[must_use]
+pub const fn published_client_is_frozen() -> Text {
+    Text::fixed(
+        "The operator of this gateway froze the published client: its tokens are refused, for everybody. Ask them to thaw it.",
+    )
+}
+
 /// How much an app asks for.
 #[must_use]
 pub fn permissions(number: u64) -> Text {

@@ -49,6 +49,19 @@ pub enum Standing {
     Published(u32),
     /// Switched off.
     Disabled,
+    /// On, and the operator froze one of its clients.
+    Frozen,
+}
+
+/// Something that keeps clients of an app from working.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldApp {
+    /// What, and what helps.
+    pub sentence: Text,
+    /// When that was done, as far as the log tells.
+    pub since: Option<When>,
+    /// The member who did it; nobody where it was somebody else or is not known.
+    pub by: Option<String>,
 }
 
 impl Standing {
@@ -56,7 +69,7 @@ impl Standing {
         match self {
             Self::Draft => "plain",
             Self::Published(_) => "known",
-            Self::Disabled => "danger",
+            Self::Disabled | Self::Frozen => "danger",
         }
     }
 
@@ -64,7 +77,7 @@ impl Standing {
         match self {
             Self::Draft => "pencil",
             Self::Published(_) => "check",
-            Self::Disabled => "alert",
+            Self::Disabled | Self::Frozen => "alert",
         }
     }
 
@@ -73,6 +86,7 @@ impl Standing {
             Self::Draft => words::draft(),
             Self::Published(version) => words::published(version),
             Self::Disabled => words::switched_off(),
+            Self::Frozen => texts::org::frozen(),
         }
     }
 }
@@ -105,6 +119,8 @@ pub struct AppPage {
     pub notice: Option<Text>,
     /// Why the last act was refused.
     pub problem: Option<Text>,
+    /// What keeps its clients from working.
+    pub holds: Vec<HeldApp>,
     /// What is done only after it was confirmed.
     pub confirm: Option<AskedOfApp>,
     /// A secret that was just made; it is on no later page.
@@ -443,6 +459,8 @@ pub struct AppPublishPage {
     pub csrf: String,
     /// The app's name.
     pub name: DisplayName,
+    /// What keeps the app's clients from working.
+    pub holds: Vec<HeldApp>,
     /// The revision that is looked at.
     pub revision: u64,
     /// The number that the version will have.

@@ -36,7 +36,7 @@ pub use app_test::{
 pub use applications::{ApplicationsNotice, ApplicationsPage, GrantRow, GrantedScope, LastUse};
 pub use apps::{
     AppClientCard, AppDeletePage, AppFormPage, AppImportPage, AppPage, AppPublishPage, AppRow, AppsPage, AskedOfApp,
-    ConditionLine, DraftField, FieldChange, FieldFlaw, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
+    ConditionLine, DraftField, FieldChange, FieldFlaw, HeldApp, PrivateScope, PrivateState, ScopeChoice, ScopeChoices, SecretRow,
     ShownSecret, Standing, VersionRow, Way,
 };
 pub use audit::{

@@ -480,6 +480,32 @@ pub(crate) async fn uninstalling_ends_everything_at_once(store: SharedStore) {
     assert_eq!(store.client(&partner.client.id).await.expect("an answer").map(|c| c.state), Some(ClientState::Active));
 }
 
+pub(crate) async fn what_had_expired_is_neither_withdrawn_nor_uninstalled(store: SharedStore) {
+    let partner = Partner::new(store).await;
+    let (world, org) = (&partner.world, &partner.world.org.id);
+    let short = async |until: u64| {
+        let grant = Grant { id: wanted_id(), expires_at: Some(after(until)), ..partner.grant.clone() };
+        world.consent_to(&grant, until - 1).await;
+        grant
+    };
+    let first = short(4).await;
+    let refused = world.store.refuse_scope(&partner.holder, &mints(), ScopeRefusal::Withdraw, None, &cause(4)).await;
+    assert_eq!(refused.expect("an answer"), Some(Refused { grants: 1, keys: 0 }));
+    assert_eq!(world.state_of(&first).await, GrantState::Live, "nobody ended it");
+
+    assert!(world.store.approve_scope(&partner.holder, &mints(), after(1000), None, &cause(5)).await.expect("an answer"));
+    Partner::authorize(world, &partner.client, 6).await;
+    let second = short(9).await;
+    let ended = world.store.uninstall_app(org, &partner.app.id, &cause(9)).await.expect("an answer");
+    assert_eq!(ended, Some(Footing { grants: 1, users: 1, keys: 0 }), "the log says so many");
+    for grant in [&first, &second] {
+        assert_eq!(world.state_of(grant).await, GrantState::Live, "nobody ended it");
+    }
+    for name in ["grant.revoke.policy", "grant.revoke.uninstall"] {
+        assert_eq!(partner.count(name).await, 1, "{name}");
+    }
+}
+
 pub(crate) async fn nothing_outlives_uninstalling(store: SharedStore) {
     let partner = Partner::new(store).await;
     let (store, org, app) = (&partner.world.store, &partner.world.org.id, &partner.app.id);

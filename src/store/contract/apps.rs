@@ -380,6 +380,32 @@ pub(crate) async fn a_grant_that_keeps_nothing_ends(store: SharedStore) {
     assert_eq!(world.state_of(&grant).await, GrantState::Revoked { at: after(4), reason: RevokeReason::Client });
 }
 
+pub(crate) async fn what_had_expired_is_not_narrowed(store: SharedStore) {
+    let world = World::new(store).await;
+    let made = made(&world, "logs:read metrics:read").await;
+    let (first, ..) = publish(&world, &made, 1).await;
+    let published = first.published_client.expect("a client");
+    // Of each two, one that a version narrows and one that it ends; two of them expire as it is published.
+    let mut expired = Vec::new();
+    for asked in ["logs:read metrics:read", "metrics:read"] {
+        granted(&world, &published, asked, 2).await;
+        let expires_at = Some(after(4));
+        let short = Grant { client: published.clone(), scopes: scopes(asked), expires_at, ..world.wanted(2) };
+        world.consent_to(&short, 2).await;
+        expired.push(short);
+    }
+    edit(&world, &made, &definition("logs:read"), 3).await;
+    let (_, narrowed, ended) = publish(&world, &made, 4).await;
+    assert_eq!((narrowed, ended), (1, 1));
+    for short in &expired {
+        let facts = world.store.grant_facts(&short.id).await.expect("an answer").expect("it is there");
+        assert_eq!(facts.grant, *short);
+    }
+    let log = world.log().await;
+    let told = |start: &str| log.iter().filter(|(name, _)| name.starts_with(start)).count();
+    assert_eq!(["grant.narrow", "grant.revoke."].map(told), [1, 1], "{log:?}");
+}
+
 pub(crate) async fn switching_an_app_switches_its_clients(store: SharedStore) {
     let world = World::new(store).await;
     let made = made(&world, "logs:read").await;

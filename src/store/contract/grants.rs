@@ -128,6 +128,45 @@ pub(crate) async fn an_expired_grant_is_revoked_all_the_same(store: SharedStore)
     assert_eq!(world.state_of(&short).await, GrantState::Revoked { at: after(40), reason: RevokeReason::Admin });
 }
 
+pub(crate) async fn what_had_expired_is_not_ended_again(store: SharedStore) {
+    let world = World::new(store).await;
+    let (s, acme, ada, client) = (&world.store, &world.org.id, &world.user.id, &world.client.id);
+    // One that lives, beside one that expires five seconds later: at the very instant at which the others are ended.
+    let pair = async |seconds: u64| {
+        let short = Grant { expires_at: Some(after(seconds + 5)), ..world.wanted(seconds) };
+        world.consent_to(&short, seconds).await;
+        [world.consent(seconds).await.0, short]
+    };
+    let one_ended = async |[live, short]: [Grant; 2], at: u64, reason: RevokeReason| {
+        assert_eq!(world.state_of(&live).await, GrantState::Revoked { at: after(at), reason }, "{reason:?}");
+        assert_eq!(world.state_of(&short).await, GrantState::Live, "{reason:?}: nobody ended it");
+    };
+    let grants = pair(10).await;
+    assert_eq!(s.revoke_client(acme, client, &cause(15)).await.expect("an answer"), 1);
+    one_ended(grants, 15, RevokeReason::Admin).await;
+
+    let grants = pair(20).await;
+    assert!(s.remove_membership(acme, ada, &cause(25)).await.expect("an answer"));
+    one_ended(grants, 25, RevokeReason::MembershipRemoved).await;
+    let member = crate::store::Membership { org: acme.clone(), user: ada.clone(), roles: roles(&["viewer"]) };
+    s.set_membership(&member, &cause(26)).await.expect("an answer");
+
+    let grants = pair(30).await;
+    assert!(s.set_user_state(ada, UserState::Disabled, &cause(35)).await.expect("an answer"));
+    one_ended(grants, 35, RevokeReason::UserDeactivated).await;
+    assert!(s.set_user_state(ada, UserState::Active, &cause(36)).await.expect("an answer"));
+
+    let grants = pair(40).await;
+    let before = s.feed_position().await.expect("a position");
+    let [live, short] = grants.clone().map(|grant| Subject::Grant { id: grant.id });
+    assert!(s.delete_client(client, &cause(45)).await.expect("an answer"));
+    one_ended(grants, 45, RevokeReason::ClientDeleted).await;
+    let told = world.feed_since(before).await;
+    assert!(told.contains(&live) && !told.contains(&short), "{told:?}");
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|(name, _)| name.starts_with("grant.revoke.")).count(), 4, "{log:?}");
+}
+
 pub(crate) async fn grants_are_listed_newest_first(store: SharedStore) {
     let world = World::new(store).await;
     let store = &world.store;

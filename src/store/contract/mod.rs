@@ -118,6 +118,7 @@ contract! {
         a_draft_that_is_not_stable_is_not_published
         what_a_version_drops_is_lost_for_good
         a_grant_that_keeps_nothing_ends
+        what_had_expired_is_not_narrowed
         switching_an_app_switches_its_clients
         a_frozen_client_follows_its_app_when_it_is_thawed
         removal_takes_clients_and_grants
@@ -140,6 +141,7 @@ contract! {
         an_administrator_installs_ahead
         installations_are_listed_with_what_each_has
         uninstalling_ends_everything_at_once
+        what_had_expired_is_neither_withdrawn_nor_uninstalled
         nothing_outlives_uninstalling
         removing_an_app_disables_its_keys
         the_use_of_keys_is_noted
@@ -151,6 +153,7 @@ contract! {
         what_was_revoked_of_a_machine_stays_so_until_it_is_allowed
         only_the_owner_revokes_and_only_once
         an_expired_grant_is_revoked_all_the_same
+        what_had_expired_is_not_ended_again
         grants_are_listed_newest_first
         grants_are_found_page_by_page
         grants_are_found_by_who_holds_what

@@ -91,8 +91,11 @@ pub(super) async fn live(tx: &mut Tx<'_>, id: &str) -> Result<Option<Grant>, Sto
 /// again. Each that changes leaves a record in its own organization, and one that keeps nothing ends. How many were narrowed,
 /// and how many ended.
 pub(super) async fn narrow(tx: &mut Tx<'_>, client: &ClientId, allowed: &ScopeSet, why: &str) -> Result<(u64, u64), StoreError> {
-    let mut query = QueryBuilder::<Db>::new("SELECT id, org_id, scopes FROM grants WHERE revoked_at IS NULL AND client_id = ");
-    query.push_bind(client.as_str()).push(" ORDER BY id").push(HOLD);
+    let mut query =
+        QueryBuilder::<Db>::new("SELECT g.id AS id, g.org_id AS org_id, g.scopes AS scopes FROM grants g WHERE g.client_id = ");
+    query.push_bind(client.as_str());
+    living(&mut query, tx.cause.at);
+    query.push(" ORDER BY g.id").push(HOLD);
     let rows = query.build().fetch_all(tx.connection()).await.doing("lock the grants of a client")?;
     let mut losers: HashMap<(ScopeSet, ScopeSet), Vec<(GrantId, OrgId)>> = HashMap::new();
     for row in &rows {
@@ -109,8 +112,7 @@ pub(super) async fn narrow(tx: &mut Tx<'_>, client: &ClientId, allowed: &ScopeSe
         for some in grants.chunks(AT_ONCE) {
             let ids: Vec<_> = some.iter().map(|(id, _)| id.clone()).collect();
             if left.is_empty() {
-                end(tx, Ending::These(&ids), RevokeReason::Client).await?;
-                ended += ids.len() as u64;
+                ended += end(tx, Ending::These(&ids), RevokeReason::Client).await?.len() as u64;
                 continue;
             }
             leave(tx, &ids, &left).await?;

@@ -19,12 +19,12 @@ pub(super) const AT_ONCE: usize = 500;
 /// Grants that nodes are told of one by one.
 pub(super) const FEW: usize = 64;
 
-/// Which grants end.
+/// Which grants end, of those that have not ended by themselves.
 #[derive(Clone, Copy)]
 pub(super) enum Ending<'a> {
-    /// One, also when it has ended by itself: a node whose clock is behind may serve it still. With an owner, only that user's.
+    /// One, also when it has expired: whoever names it wants it gone, by whichever clock. With an owner, only that user's.
     One(&'a GrantId, Option<&'a UserId>),
-    /// These, as many as fit into one statement, unless they have ended by themselves.
+    /// These, as many as fit into one statement.
     These(&'a [GrantId]),
     /// Every grant of a user.
     User(&'a UserId),
@@ -102,10 +102,16 @@ fn words(reason: RevokeReason) -> Result<(String, Option<String>), StoreError> {
     }
 }
 
-/// Locks the grants that end, in the order of their ids.
+/// Locks the grants that end, in the order of their ids. Of many, what has expired stays as it is, or its history would say that somebody
+/// ended it. Another node, whose clock is behind, may think for a moment that it lives: no longer than it would have lived there
+/// anyway, since every look at a token asks for the end of its grant, and no verb moves that end away again. A machine's grant,
+/// which is written anew, has none.
 async fn hold(tx: &mut Tx<'_>, which: Ending<'_>) -> Result<Vec<GrantId>, StoreError> {
     let at = tx.cause.at.millis();
     let mut query = QueryBuilder::<Db>::new("SELECT id FROM grants WHERE revoked_at IS NULL");
+    if !matches!(which, Ending::One(..)) {
+        query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(")");
+    }
     match which {
         Ending::One(id, owner) => {
             query.push(" AND id = ").push_bind(id.as_str());
@@ -114,7 +120,7 @@ async fn hold(tx: &mut Tx<'_>, which: Ending<'_>) -> Result<Vec<GrantId>, StoreE
             }
         }
         Ending::These(ids) => {
-            query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(") AND id IN ");
+            query.push(" AND id IN ");
             among(&mut query, ids.iter().map(GrantId::as_str));
         }
         Ending::User(user) => drop(query.push(" AND user_id = ").push_bind(user.as_str())),
