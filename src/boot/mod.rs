@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account;
 use crate::admin;
-use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalOptions, Shipper};
+use crate::audit::{Disk, Durability, Files, Journal, JournalError, JournalMetrics, JournalOptions, Notary, Shipper};
 use crate::config::{Config, ConfigErrors, Environment, ProcessEnvironment, Warning};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
@@ -36,10 +36,10 @@ use crate::gateway::upstream::{Resolver, SystemResolver};
 use crate::listener::{Front, Listener, Served};
 use crate::node::Node;
 use crate::plugin::{Bodies, Gate};
-use crate::store::{StoreError, sql};
+use crate::store::{Store, StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
+use crate::types::{ChainId, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{api, hooks, oauth, operator, own_mcp, web};
 
 pub use direct::{Direct, open};
@@ -203,11 +203,12 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         clock,
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
     );
-    if opened.is_err() {
+    let notary = notary(&node).await;
+    if opened.is_err() || notary.is_err() {
         // It will serve nobody: no revocation may wait for it.
         node.leave().await;
     }
-    let (journal, backlog) = opened?;
+    let ((journal, backlog), notary) = (opened?, notary?);
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::resolving(node.config.load_full(), resolver)));
     let overload = Arc::new(Overload::new(&limits));
     let served = node.config.load().listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
@@ -226,7 +227,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
     let front = front(&gate, address, served.clone())?;
     let stop = CancellationToken::new();
     let stop_shipping = CancellationToken::new();
-    let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
+    let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&notary));
     let shipping = tokio::spawn(shipper.run(stop_shipping.clone()));
     let parts = (Arc::clone(&node), Arc::clone(&prepared), Arc::clone(&metrics));
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
@@ -245,7 +246,7 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         tokio::spawn(sweep::lease(Arc::clone(&node), Arc::clone(&gate.streams), stop.clone())),
         tokio::spawn(sweep::changes(Arc::clone(&node), Arc::clone(&gate.streams), stop.clone())),
         tokio::spawn(tasks::measure(Arc::clone(&node), Arc::clone(&metrics), stop.clone())),
-        tokio::spawn(tasks::keep_house(Arc::clone(&node), stop.clone())),
+        tokio::spawn(tasks::keep_house(Arc::clone(&node), notary, stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(&node), Arc::clone(&prepared), stop.clone())),
         tokio::spawn(overload::hurry(Arc::clone(&node), Arc::clone(&overload), stop.clone())),
         tokio::spawn(overload::watch(Arc::clone(&node), journal.clone(), overload, stop.clone())),
@@ -277,6 +278,15 @@ pub async fn start(options: Options) -> Result<Running, BootError> {
         reloader,
         certificates,
     })
+}
+
+/// Who seals what this process puts into the log.
+async fn notary(node: &Node) -> Result<Arc<Notary<dyn Store>>, BootError> {
+    let now = node.now();
+    let signer = node.keys.audit_signer(&*node.store, &*node.entropy, now).await?;
+    let ids = (ChainId::generate(now, &*node.entropy), node.id.clone());
+    let meter: Arc<dyn JournalMetrics> = Arc::new(meters::JournalMeter(Arc::clone(&node.metrics)));
+    Ok(Arc::new(Notary::new(Arc::clone(&node.store), signer, ids, Arc::clone(&node.clock), meter)))
 }
 
 /// What the public listener serves: what `gate` decides, and what is answered here.

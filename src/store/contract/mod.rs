@@ -15,6 +15,7 @@ mod nodes;
 mod operators;
 mod people;
 mod policy;
+mod proof;
 mod refresh;
 mod repeats;
 mod searches;

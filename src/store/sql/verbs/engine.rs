@@ -82,7 +82,8 @@ impl Tx<'_> {
     /// be held only while nothing else can make this transaction wait.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         strangers::hide(&mut self.inner, self.cause.actor.user.as_ref(), &self.subjects, &mut self.records).await?;
-        audit_log::insert(&mut self.inner, &Written::all(&self.records).doing("write records as JSON")?).await?;
+        let written = Written::all(&self.records).doing("write records as JSON")?;
+        audit_log::insert(&mut self.inner, &written.iter().collect::<Vec<_>>(), None).await?;
         hooks::announce(&mut self.inner, &self.records).await?;
         feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;
         self.inner.commit().await.doing("commit")

@@ -1,0 +1,179 @@
+//! Seals what this process puts into the log: one chain of signed batches, one batch after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::metrics::JournalMetrics;
+use crate::record::Written;
+use crate::store::{Head, Place, SealStore, Signer, StoreError};
+use crate::types::{ChainId, Clock, NodeId, Timestamp};
+
+/// How often records that others wrote are sealed.
+const SWEEP: Duration = Duration::from_millis(500);
+/// Most of them in one batch: SQLite has one writer, and nobody waits long behind it.
+const SWEPT: u32 = 200;
+/// How often is said where chains end.
+const WORD: Duration = Duration::from_secs(60 * 60);
+/// How often is counted what waits.
+const COUNT: Duration = Duration::from_secs(10);
+
+/// The chain of this process, and who signs for it. One batch is written at a time.
+pub struct Notary<S: ?Sized> {
+    store: Arc<S>,
+    clock: Arc<dyn Clock>,
+    node: NodeId,
+    signer: RwLock<Arc<dyn Signer>>,
+    metrics: Arc<dyn JournalMetrics>,
+    state: Mutex<State>,
+}
+
+struct State {
+    chain: ChainId,
+    last: Option<Head>,
+    /// Whether a batch was to be written, and nobody knows whether it was.
+    is_doubtful: bool,
+    swept: Option<Instant>,
+    said: Option<Instant>,
+    counted: Option<Instant>,
+}
+
+impl<S: ?Sized> std::fmt::Debug for Notary<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notary").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
+    /// Begins a chain.
+    pub fn new(
+        store: Arc<S>,
+        signer: Arc<dyn Signer>,
+        (chain, node): (ChainId, NodeId),
+        clock: Arc<dyn Clock>,
+        metrics: Arc<dyn JournalMetrics>,
+    ) -> Self {
+        let state = State { chain, last: None, is_doubtful: false, swept: None, said: None, counted: None };
+        Self { store, clock, node, signer: RwLock::new(signer), metrics, state: Mutex::new(state) }
+    }
+
+    /// Signs with another key from now on.
+    pub fn sign_with(&self, signer: Arc<dyn Signer>) {
+        *self.signer.write() = signer;
+    }
+
+    /// The chain, once it is known where it ends: an answer that was lost leaves that to the store.
+    async fn alone(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let mut state = self.state.lock().await;
+        if state.is_doubtful {
+            state.last = self.store.chain_head(&state.chain).await?;
+            state.is_doubtful = false;
+        }
+        Ok(state)
+    }
+
+    /// Keeps where the chain ends now.
+    fn keep(&self, state: &mut State, written: Result<Option<Head>, StoreError>) -> Result<bool, StoreError> {
+        match written {
+            Ok(Some(head)) => {
+                self.metrics.sealed();
+                state.last = Some(head);
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) => {
+                state.is_doubtful = true;
+                Err(error)
+            }
+        }
+    }
+
+    fn place<'a>(&'a self, state: &'a State, signer: &'a dyn Signer) -> Place<'a> {
+        Place { chain: &state.chain, node: &self.node, last: state.last.as_ref(), now: self.clock.now(), signer }
+    }
+
+    fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&self.signer.read())
+    }
+
+    /// Stores records, those that are new with a batch.
+    pub async fn append(&self, records: &[Written]) -> Result<(), StoreError> {
+        let (mut state, signer) = (self.alone().await?, self.signer());
+        let written = self.store.append_sealed(records, &self.place(&state, &*signer)).await;
+        self.keep(&mut state, written).map(drop)
+    }
+
+    /// Seals everything that waits.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        loop {
+            let (mut state, signer) = (self.alone().await?, self.signer());
+            let written = self.store.seal_waiting(&self.place(&state, &*signer), SWEPT).await;
+            if !self.keep(&mut state, written)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says, signed, that records from before `trim` may be deleted.
+    pub async fn trim(&self, trim: Timestamp) -> Result<(), StoreError> {
+        self.word(Some(trim)).await.map(drop)
+    }
+
+    /// Says where chains end, here and to whoever reads the logs of the process.
+    pub async fn say(&self) -> Result<(), StoreError> {
+        let head = self.word(None).await?;
+        tracing::info!(chain = %head.chain, sequence = head.seq, digest = %head.digest, "the audit log is sealed up to here");
+        Ok(())
+    }
+
+    async fn word(&self, trim: Option<Timestamp>) -> Result<Head, StoreError> {
+        let (mut state, signer) = (self.alone().await?, self.signer());
+        let written = self.store.seal_word(&self.place(&state, &*signer), trim).await;
+        let head = written.as_ref().ok().cloned();
+        self.keep(&mut state, written.map(Some))?;
+        drop(state);
+        head.ok_or_else(|| StoreError::Unusable("a batch was written and is not known".into()))
+    }
+
+    /// Does what it is time for. What fails is tried again the next time.
+    pub(super) async fn tend(&self) {
+        let (mut sweeps, mut says, mut counts) = (false, false, false);
+        {
+            let mut state = self.state.lock().await;
+            let due = |last: &mut Option<Instant>, every| {
+                let is_due = last.is_none_or(|last| last.elapsed() >= every);
+                if is_due {
+                    *last = Some(Instant::now());
+                }
+                is_due
+            };
+            let State { swept, said, counted, .. } = &mut *state;
+            sweeps |= due(swept, SWEEP);
+            says |= due(said, WORD);
+            counts |= due(counted, COUNT);
+        }
+        let done = async {
+            if sweeps {
+                self.sweep().await?;
+            }
+            if says {
+                self.say().await?;
+            }
+            if counts {
+                let (waiting, oldest) = self.store.waiting_to_be_sealed().await?;
+                let age = oldest.map_or(Duration::ZERO, |oldest| self.clock.now().since(oldest));
+                self.metrics.unsealed(waiting, age);
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = done.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "records can't be sealed; it is tried again");
+            if says {
+                self.state.lock().await.said = None;
+            }
+        }
+    }
+}
