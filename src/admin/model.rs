@@ -9,6 +9,7 @@ mod grants;
 mod keys;
 mod people;
 mod policy;
+mod proof;
 mod shadow;
 
 pub use accounts::{
@@ -31,4 +32,5 @@ pub use people::{
     CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
 };
 pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, PolicyPage, RevokedGrants, VerdictName};
+pub use proof::{AuditKeyView, VerifyAsked, VerifyStep};
 pub use shadow::{ShadowEntry, ShadowQuery, ShadowReport};

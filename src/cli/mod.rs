@@ -25,6 +25,7 @@ mod orgs;
 mod output;
 mod password;
 mod policy;
+mod proof;
 pub mod quickstart;
 mod sessions;
 #[cfg(test)]
