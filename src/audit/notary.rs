@@ -18,6 +18,8 @@ const SWEEP: Duration = Duration::from_millis(500);
 const SWEPT: u32 = 200;
 /// How often is said where chains end.
 const WORD: Duration = Duration::from_secs(60 * 60);
+/// How long what failed is left alone.
+const RETRY: Duration = Duration::from_secs(5);
 /// How often is counted what waits.
 const COUNT: Duration = Duration::from_secs(10);
 
@@ -36,9 +38,30 @@ struct State {
     last: Option<Head>,
     /// Whether a batch was to be written, and nobody knows whether it was.
     is_doubtful: bool,
-    swept: Option<Instant>,
-    said: Option<Instant>,
-    counted: Option<Instant>,
+    sweeps: Turn,
+    says: Turn,
+    counts: Turn,
+}
+
+/// When something is to be done the next time; at once when it never was.
+#[derive(Default)]
+struct Turn(Option<Instant>);
+
+impl Turn {
+    /// Whether it is to be done now; then it is done again after `every`.
+    fn is_due(&mut self, every: Duration) -> bool {
+        let now = Instant::now();
+        let is_due = self.0.is_none_or(|at| at <= now);
+        if is_due {
+            self.0 = Some(now + every);
+        }
+        is_due
+    }
+
+    /// It failed.
+    fn put_off(&mut self) {
+        self.0 = Some(Instant::now() + RETRY);
+    }
 }
 
 impl<S: ?Sized> std::fmt::Debug for Notary<S> {
@@ -56,7 +79,14 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
         clock: Arc<dyn Clock>,
         metrics: Arc<dyn JournalMetrics>,
     ) -> Self {
-        let state = State { chain, last: None, is_doubtful: false, swept: None, said: None, counted: None };
+        let state = State {
+            chain,
+            last: None,
+            is_doubtful: false,
+            sweeps: Turn::default(),
+            says: Turn::default(),
+            counts: Turn::default(),
+        };
         Self { store, clock, node, signer: RwLock::new(signer), metrics, state: Mutex::new(state) }
     }
 
@@ -140,21 +170,11 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
 
     /// Does what it is time for. What fails is tried again the next time.
     pub(super) async fn tend(&self) {
-        let (mut sweeps, mut says, mut counts) = (false, false, false);
-        {
+        let (sweeps, says, counts) = {
             let mut state = self.state.lock().await;
-            let due = |last: &mut Option<Instant>, every| {
-                let is_due = last.is_none_or(|last| last.elapsed() >= every);
-                if is_due {
-                    *last = Some(Instant::now());
-                }
-                is_due
-            };
-            let State { swept, said, counted, .. } = &mut *state;
-            sweeps |= due(swept, SWEEP);
-            says |= due(said, WORD);
-            counts |= due(counted, COUNT);
-        }
+            let State { sweeps, says, counts, .. } = &mut *state;
+            (sweeps.is_due(SWEEP), says.is_due(WORD), counts.is_due(COUNT))
+        };
         let done = async {
             if sweeps {
                 self.sweep().await?;
@@ -171,8 +191,10 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
         };
         if let Err(error) = done.await {
             tracing::warn!(error = &error as &dyn std::error::Error, "records can't be sealed; it is tried again");
+            let mut state = self.state.lock().await;
+            state.sweeps.put_off();
             if says {
-                self.state.lock().await.said = None;
+                state.says.put_off();
             }
         }
     }

@@ -7,7 +7,7 @@ use std::process::Output;
 use futures::StreamExt as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio::process::Command;
-use tollgate::admin::{Administration as _, Local, Remote, VerifyAsked, VerifyStep};
+use tollgate::admin::{Local, Remote, VerifyAsked, VerifyStep};
 use tollgate::audit::{Fault, FaultKind, Report};
 use tollgate::record::{Event, sealed_json_line};
 use tollgate::store::AuditFilter;

@@ -43,6 +43,7 @@ proofs! {
     what_was_sealed_is_proved
     records_that_come_again_are_sealed_once
     an_answer_that_was_lost_breaks_no_chain
+    two_processes_with_one_chain_take_turns
     what_others_wrote_is_sealed_by_one_of_them
     a_clock_that_was_set_back_is_no_fault
     a_changed_record_is_named
@@ -329,6 +330,18 @@ async fn an_answer_that_was_lost_breaks_no_chain(site: &Site) {
     }
     let report = site.proved().await;
     assert_eq!((report.records, report.batches), (4, 4));
+}
+
+async fn two_processes_with_one_chain_take_turns(site: &Site) {
+    // A copy of a machine that was running: both go on where it was.
+    let (one, two) = (site.notary("a"), site.notary("a"));
+    for (n, notary) in [&one, &two, &one, &two].into_iter().enumerate() {
+        let records = Written::all(&[call(None, "loki", Decision::Allowed, n as u64)]).expect("text");
+        assert_eq!(notary.append(&records).await.is_err(), n > 0, "the place is taken");
+        notary.append(&records).await.expect("stored");
+    }
+    let report = site.proved().await;
+    assert_eq!((report.records, report.batches, report.chains), (4, 4, 1));
 }
 
 async fn what_others_wrote_is_sealed_by_one_of_them(site: &Site) {
