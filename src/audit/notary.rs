@@ -16,6 +16,8 @@ use crate::types::{ChainId, Clock, NodeId, Timestamp};
 const SWEEP: Duration = Duration::from_millis(500);
 /// Most of them in one batch: SQLite has one writer, and nobody waits long behind it.
 const SWEPT: u32 = 200;
+/// Most batches in a row, before calls are looked at again: a node of the version before may have left many records.
+const SWEEPS: usize = 10;
 /// How often is said where chains end.
 const WORD: Duration = Duration::from_secs(60 * 60);
 /// How long what failed is left alone.
@@ -138,13 +140,20 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
 
     /// Seals everything that waits.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        loop {
+        while self.sweep_some().await? {}
+        Ok(())
+    }
+
+    /// Seals some of what waits; says whether there may be more.
+    async fn sweep_some(&self) -> Result<bool, StoreError> {
+        for _ in 0..SWEEPS {
             let (mut state, signer) = (self.alone().await?, self.signer());
             let written = self.store.seal_waiting(&self.place(&state, &*signer), SWEPT).await;
             if !self.keep(&mut state, written)? {
-                return Ok(());
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
     /// Says, signed, that records from before `trim` may be deleted.
@@ -176,8 +185,8 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
             (sweeps.is_due(SWEEP), says.is_due(WORD), counts.is_due(COUNT))
         };
         let done = async {
-            if sweeps {
-                self.sweep().await?;
+            if sweeps && self.sweep_some().await? {
+                self.state.lock().await.sweeps = Turn::default();
             }
             if says {
                 self.say().await?;

@@ -69,6 +69,9 @@ async fn two_nodes_seal_one_log_and_a_change_to_it_is_named() {
     let seals = here.running.node.store.seals_of(&ids).await.expect("a seal");
     let line = sealed_json_line(&calls[1], seals.get(&ids[0]));
     assert!(line.contains("\"chain\":{\"fingerprint\":\"sha256:"), "{line}");
+    for gw in [&here, &there] {
+        assert!(gw.running.metrics.audit_batches.get() > 0, "each seals what it stored");
+    }
     let mut vandal = PgConnection::connect(&database).await.expect("a connection");
     let change = format!("UPDATE audit_records SET record = REPLACE(record, '200', '204') WHERE id = '{}'", calls[1].id);
     sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut vandal).await.expect("a change");

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Batch, Entry, Head, Placed, Proved};
-use crate::types::{ChainId, OrgId, RecordId, Timestamp};
+use crate::types::{ChainId, OrgId, Timestamp};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl Fault {
 
     /// With a record of a batch.
     pub(super) fn of_entry(kind: FaultKind, batch: &Batch, entry: &Entry) -> Self {
-        let (record, org) = (id(&entry.id), entry.org.as_ref().map(OrgId::to_string));
+        let (record, org) = (Some(entry.id.to_string()), entry.org.as_ref().map(OrgId::to_string));
         Self { record, time: Some(entry.time), org, ..Self::of_batch(kind, batch) }
     }
 
@@ -122,10 +122,6 @@ impl Fault {
     pub(super) fn in_batch(self, batch: &Batch) -> Self {
         Self { chain: Some(batch.chain.clone()), batch: Some(batch.seq), ..self }
     }
-}
-
-fn id(id: &RecordId) -> Option<String> {
-    Some(id.to_string())
 }
 
 /// Where a record is that was read again.
