@@ -19,6 +19,7 @@ use super::model::{
     RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch,
     UserView, Within,
 };
+use super::model::{AuditKeyView, VerifyAsked, VerifyStep};
 use crate::apps::Manifest;
 use crate::counts::Counts;
 use crate::review::Entry;
@@ -195,6 +196,13 @@ pub trait Administration: Send + Sync {
     async fn shadow_report(&self, query: ShadowQuery) -> Result<ShadowReport, AdminError>;
     /// Every record that a search finds, newest first, as a file, part by part. The export itself is recorded.
     async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError>;
+    /// Walks the whole log and tells what it finds; the last step says how it was found. `known` is where chains ended at an earlier
+    /// time, kept elsewhere. Nothing comes after an error.
+    async fn verify_audit(&self, asked: VerifyAsked) -> Result<BoxStream<'static, Result<VerifyStep, AdminError>>, AdminError>;
+    /// The keys that seal the log, oldest first.
+    async fn audit_keys(&self) -> Result<Vec<AuditKeyView>, AdminError>;
+    /// Makes a key that seals the log from now on.
+    async fn rotate_audit_key(&self) -> Result<AuditKeyView, AdminError>;
     /// Records as they arrive, oldest first, without end.
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError>;
 }

@@ -50,6 +50,7 @@ pub use model::{
     OrgView, Page, PageQuery, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SecretView, SessionView,
     Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, VerdictName, Within,
 };
+pub use model::{AuditKeyView, VerifyAsked, VerifyStep};
 pub use model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 pub use model::{ShadowEntry, ShadowQuery, ShadowReport, api_key_view, scope_request_view};
 pub use openapi::document;

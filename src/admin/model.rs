@@ -10,6 +10,7 @@ mod keys;
 mod page;
 mod people;
 mod policy;
+mod proof;
 mod shadow;
 
 pub use accounts::{
@@ -33,4 +34,5 @@ pub use people::{
     CreatedInvitation, EndedSessions, GrantChange, InvitationView, NewInvitation, ScopeQuery, ScopeView, SessionView,
 };
 pub use policy::{ClientPolicyChange, ClientPolicyView, NewClientsChange, OrgPolicyView, RevokedGrants, VerdictName};
+pub use proof::{AuditKeyView, VerifyAsked, VerifyStep};
 pub use shadow::{ShadowEntry, ShadowQuery, ShadowReport};

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::DefaultBodyLimit;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi as _};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::error::{Problem, RefusalCode};
 use super::{AdminState, http, upstreams};
+
+/// Largest body that says where chains ended, bytes: some 200 for each chain.
+const MAX_HEADS: usize = 16 << 20;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -112,6 +116,9 @@ pub(super) fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(http::audit::explain))
         .routes(routes!(http::audit::shadow_report))
         .routes(routes!(http::audit::tail_audit))
+        .routes(routes!(http::proof::verify_audit).layer(DefaultBodyLimit::max(MAX_HEADS)))
+        .routes(routes!(http::proof::list_audit_keys))
+        .routes(routes!(http::proof::rotate_audit_key))
         .routes(routes!(upstreams::list_upstreams))
 }
 

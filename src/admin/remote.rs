@@ -26,6 +26,7 @@ use super::model::{
     PageQuery, RevokedGrants, RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport,
     Switch, SwitchTo, UserSwitch, UserSwitchTo, UserView, Within,
 };
+use super::model::{AuditKeyView, VerifyAsked, VerifyStep};
 use crate::apps::Manifest;
 use crate::counts::Counts;
 use crate::review::Entry;
@@ -35,8 +36,8 @@ use crate::types::PlainToken;
 /// How long a gateway may take to accept a connection, and to answer.
 const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(60);
-/// Longest event of a tail, bytes.
-const MAX_EVENT: usize = 1 << 20;
+/// Longest event of a tail, or line of a proof, bytes: its report has where each chain ends.
+const MAX_EVENT: usize = 64 << 20;
 
 /// Administration through the admin API of a running gateway.
 #[derive(Clone, Debug)]
@@ -370,26 +371,39 @@ impl Administration for Remote {
         });
         Ok(parts.boxed())
     }
+    async fn verify_audit(&self, asked: VerifyAsked) -> Result<BoxStream<'static, Result<VerifyStep, AdminError>>, AdminError> {
+        let response = self.answer(self.request(Method::POST, &["audit", "verify"]).json(&asked)).await?;
+        let reader = Reader { remote: self.clone(), response, text: Vec::new(), before: b"" };
+        Ok(stream::unfold(reader, |mut r| async move { r.next().await.map(|item| (item, r)) }).boxed())
+    }
+    async fn audit_keys(&self) -> Result<Vec<AuditKeyView>, AdminError> {
+        self.read(self.get(&["audit", "keys"])).await
+    }
+    async fn rotate_audit_key(&self) -> Result<AuditKeyView, AdminError> {
+        self.read(self.request(Method::POST, &["audit", "keys", "rotate"]).timeout(ANSWER)).await
+    }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         let response = self.answer(self.with_query(&["audit", "tail"], &query)).await?;
-        let reader = Reader { remote: self.clone(), response, text: Vec::new() };
+        let reader = Reader { remote: self.clone(), response, text: Vec::new(), before: b"data:" };
         Ok(stream::unfold(reader, |mut r| async move { r.next().await.map(|item| (item, r)) }).boxed())
     }
 }
 
-/// Reads the events of a tail. Our own gateway writes each record as one `data:` line.
+/// Reads what comes line by line. Our own gateway writes each record of a tail as one `data:` line.
 struct Reader {
     remote: Remote,
     response: Response,
     text: Vec<u8>,
+    /// What a line starts with that says something.
+    before: &'static [u8],
 }
 
 impl Reader {
-    async fn next(&mut self) -> Option<Result<AuditEntry, AdminError>> {
+    async fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T, AdminError>> {
         loop {
             if let Some(end) = self.text.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = self.text.drain(..=end).collect();
-                let Some(data) = line.strip_prefix(b"data:") else { continue };
+                let Some(data) = line.strip_prefix(self.before) else { continue };
                 return Some(serde_json::from_slice(data).map_err(|e| self.remote.fault(e)));
             }
             if self.text.len() > MAX_EVENT {

@@ -24,6 +24,10 @@ pub trait JournalMetrics: Send + Sync + 'static {
     fn torn(&self, _writes: u64) {}
     /// This many lines can't be read; their file is kept aside.
     fn corrupt(&self, _lines: u64) {}
+    /// A batch was sealed.
+    fn sealed(&self) {}
+    /// This many records wait to be sealed, the oldest of them for so long.
+    fn unsealed(&self, _records: u64, _age: Duration) {}
     /// This many records are gone for good. Nothing here calls it: the series exists to be watched.
     fn lost(&self, _records: u64) {}
 }

@@ -4,11 +4,15 @@
 //! [`Shipper`] carries finished records to the store. The journal is what survives `kill -9`: at the next start the shipper
 //! reads what earlier runs left behind, and a call that was opened and never closed becomes a record whose outcome is unknown.
 //!
-//! `Journal::open_call → (the request) → OpenCall::close → Shipper → AuditLogStore::append_written`
+//! `Journal::open_call → (the request) → OpenCall::close → Shipper → Notary → SealStore::append_sealed`
+//!
+//! The [`Notary`] seals what goes into the log, so that [`verify`] finds what was done to it since.
 
 mod journal;
 mod metrics;
+mod notary;
 mod pairing;
+mod proof;
 mod recover;
 mod ship;
 mod tail;
@@ -17,6 +21,8 @@ mod tests;
 
 pub use journal::{Backlog, Disk, Durability, Files, Hold, Journal, JournalError, JournalOptions, OpenCall, Sink};
 pub use metrics::{JournalMetrics, NoMetrics};
+pub use notary::Notary;
+pub use proof::{Asked, Fault, FaultKind, Report, Step, verify};
 pub use recover::{Recovered, recover};
 pub use ship::Shipper;
 pub use tail::Damage;

@@ -9,9 +9,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Backlog, Journal};
+use super::notary::Notary;
 use super::tail::{Damage, Ready, Step, Tail};
 use crate::record::Written;
-use crate::store::AuditLogStore;
+use crate::store::SealStore;
 
 /// Most records in one batch.
 const BATCH: usize = 500;
@@ -27,17 +28,17 @@ pub struct Shipper<S: ?Sized> {
     journal: Journal,
     /// Away while a thread reads.
     tail: Option<Tail>,
-    store: Arc<S>,
+    notary: Arc<Notary<S>>,
     flushes: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     waiting: Vec<oneshot::Sender<()>>,
     shipped: u64,
 }
 
-impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
-    /// The shipper of `journal`, with the backlog that came with it.
-    pub fn new(journal: Journal, backlog: Backlog, store: Arc<S>) -> Self {
+impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
+    /// The shipper of `journal`, with the backlog that came with it, through `notary`.
+    pub fn new(journal: Journal, backlog: Backlog, notary: Arc<Notary<S>>) -> Self {
         let tail = Tail::new(backlog.old, Some(journal.clone()), MEMORY_LIMIT);
-        Self { journal, tail: Some(tail), store, flushes: backlog.flushes, waiting: Vec::new(), shipped: 0 }
+        Self { journal, tail: Some(tail), notary, flushes: backlog.flushes, waiting: Vec::new(), shipped: 0 }
     }
 
     /// Runs until `stop`; then tries once more to move everything that is finished, and leaves the rest to the next start.
@@ -62,7 +63,9 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
                 Pass::Unreadable => {}
                 Pass::GivenUp => return,
             }
+            self.notary.tend().await;
             if stopping {
+                self.finish().await;
                 return;
             }
             tokio::select! {
@@ -70,6 +73,20 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
                 () = sleep(POLL) => {}
                 Some(flush) = self.flushes.recv() => self.waiting.push(flush),
             }
+        }
+    }
+
+    /// Seals what is left, and says where the chain ends.
+    async fn finish(&self) {
+        let done = async {
+            self.notary.sweep().await?;
+            self.notary.say().await
+        };
+        if let Err(error) = done.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "records are left to be sealed by another node, or at the next start"
+            );
         }
     }
 
@@ -128,7 +145,7 @@ impl<S: AuditLogStore + Send + Sync + ?Sized> Shipper<S> {
     async fn store(&mut self, ready: Vec<Ready>, stop: &CancellationToken) -> bool {
         let (records, needs): (Vec<Written>, Vec<_>) = ready.into_iter().map(|r| (r.written, r.needs)).unzip();
         let mut pause = BACKOFF.0;
-        while let Err(error) = self.store.append_written(&records).await {
+        while let Err(error) = self.notary.append(&records).await {
             self.journal.metrics().retried();
             tracing::warn!(%error, records = records.len(), "the store does not take audit records; they stay in the journal");
             if stop.is_cancelled() {

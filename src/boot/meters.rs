@@ -37,6 +37,15 @@ impl JournalMetrics for JournalMeter {
         self.0.audit_corrupt.inc_by(lines);
     }
 
+    fn sealed(&self) {
+        self.0.audit_batches.inc();
+    }
+
+    fn unsealed(&self, records: u64, age: Duration) {
+        self.0.audit_unsealed.set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.0.audit_unsealed_age.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    }
+
     fn lost(&self, records: u64) {
         self.0.audit_lost.inc_by(records);
     }

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account;
 use crate::admin;
-use crate::audit::{Disk, Durability, Files, Hold, Journal, JournalError, JournalOptions, Shipper};
+use crate::audit::{Disk, Durability, Files, Hold, Journal, JournalError, JournalMetrics, JournalOptions, Notary, Shipper};
 use crate::config::{Config, ConfigErrors, Environment, ProcessEnvironment, Warning};
 use crate::gateway::overload::Overload;
 use crate::gateway::prepared::Prepared;
@@ -37,10 +37,10 @@ use crate::gateway::upstream::{Resolver, SystemResolver};
 use crate::listener::{Front, Listener, Served};
 use crate::node::Node;
 use crate::plugin::{Bodies, Gate};
-use crate::store::{StoreError, sql};
+use crate::store::{Store, StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Chain, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
+use crate::types::{Chain, ChainId, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{api, hooks, oauth, operator, own_mcp, web};
 
 pub use direct::{Direct, open};
@@ -252,6 +252,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         Arc::clone(&node.clock),
         Arc::new(meters::JournalMeter(Arc::clone(&metrics))),
     )?;
+    let notary = notary(node).await?;
     let prepared = Arc::new(ArcSwap::from_pointee(Prepared::resolving(Arc::clone(&config), resolver)));
     let overload = Arc::new(Overload::new(&limits));
     let served = config.listen.tls.as_ref().map(|tls| Served::new(Arc::clone(&tls.material)));
@@ -269,7 +270,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
     };
     let front = front(&gate, address, served.clone())?;
     let stop = tasks.stop.clone();
-    let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&node.store));
+    let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&notary));
     tasks.shipping = Some(tokio::spawn(shipper.run(tasks.stop_shipping.clone())));
     let parts = (Arc::clone(node), Arc::clone(&prepared), Arc::clone(&metrics));
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
@@ -288,7 +289,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         tokio::spawn(sweep::lease(Arc::clone(node), Arc::clone(&gate.streams), stop.clone())),
         tokio::spawn(sweep::changes(Arc::clone(node), Arc::clone(&gate.streams), stop.clone())),
         tokio::spawn(tasks::measure(Arc::clone(node), Arc::clone(&metrics), stop.clone())),
-        tokio::spawn(tasks::keep_house(Arc::clone(node), stop.clone())),
+        tokio::spawn(tasks::keep_house(Arc::clone(node), notary, stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(node), Arc::clone(&prepared), stop.clone())),
         tokio::spawn(overload::hurry(Arc::clone(node), Arc::clone(&overload), stop.clone())),
         tokio::spawn(overload::watch(Arc::clone(node), ping, journal.clone(), overload, stop.clone())),
@@ -320,6 +321,15 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         reloader,
         certificates,
     })
+}
+
+/// Who seals what this process puts into the log.
+async fn notary(node: &Node) -> Result<Arc<Notary<dyn Store>>, BootError> {
+    let now = node.now();
+    let signer = node.keys.audit_signer(&*node.store, &*node.entropy, now).await?;
+    let ids = (ChainId::generate(now, &*node.entropy), node.id.clone());
+    let meter: Arc<dyn JournalMetrics> = Arc::new(meters::JournalMeter(Arc::clone(&node.metrics)));
+    Ok(Arc::new(Notary::new(Arc::clone(&node.store), signer, ids, Arc::clone(&node.clock), meter)))
 }
 
 /// What the public listener serves: what `gate` decides, and what is answered here.

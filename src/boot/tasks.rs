@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AuditFlush;
-use crate::audit::Journal;
+use crate::audit::{Journal, Notary};
 use crate::node::Node;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
-use crate::types::Chain;
+use crate::types::{Chain, Timestamp};
 
 /// How often counts are carried over.
 const MEASURE: Duration = Duration::from_secs(1);
@@ -53,8 +53,11 @@ pub(super) async fn measure(node: Arc<Node>, metrics: Arc<Metrics>, stop: Cancel
     }
 }
 
+/// Records go by the hour: each time it is said, signed, that they may.
+const EXPIRY: i64 = 60 * 60 * 1000;
+
 /// Forgets what has ended.
-pub(super) async fn keep_house(node: Arc<Node>, stop: CancellationToken) {
+pub(super) async fn keep_house(node: Arc<Node>, notary: Arc<Notary<dyn Store>>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -63,17 +66,23 @@ pub(super) async fn keep_house(node: Arc<Node>, stop: CancellationToken) {
         // Whatever is under way is a statement or a transaction, and may be given up.
         tokio::select! {
             () = stop.cancelled() => return,
-            () = forget(&node) => {}
+            () = forget(&node, &notary) => {}
         }
     }
 }
 
 /// One thing after the other; what fails is tried again the next time, and keeps nothing else from being done.
-async fn forget(node: &Node) {
+async fn forget(node: &Node, notary: &Notary<dyn Store>) {
     let (config, now, store) = (node.config.load_full(), node.now(), &node.store);
     // Keys whose time is over leave the set without anybody changing them.
     if let Err(error) = node.keys.reload(store, now).await {
         tracing::error!(error = %Chain(&error), "the signing keys can't be read; keeping those known");
+    }
+    match node.keys.audit_signer(&**store, &*node.entropy, now).await {
+        Ok(signer) => notary.sign_with(signer),
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "the key of the audit log can't be read; keeping the one known");
+        }
     }
     let done = |step: &'static str, outcome: Result<u64, StoreError>| {
         let Err(error) = outcome else { return };
@@ -88,5 +97,65 @@ async fn forget(node: &Node) {
     done("changes", store.forget_changes(now.minus(KEEP_CHANGES)).await);
     let unused = now.minus(config.oauth.dynamic_client_ttl);
     done("clients", store.purge_unused_dynamic_clients(unused, &node.own_cause()).await);
-    done("audit", store.expire_audit(now.minus(config.audit.retention)).await);
+    done("audit", expire(&**store, notary, now.minus(config.audit.retention)).await);
+}
+
+/// Deletes records from before `before`. Nothing is deleted of which was not said, signed, that it may go: else its absence would look
+/// like somebody's doing.
+pub(super) async fn expire(store: &dyn Store, notary: &Notary<dyn Store>, before: Timestamp) -> Result<u64, StoreError> {
+    let before = Timestamp::from_millis(before.millis().div_euclid(EXPIRY) * EXPIRY);
+    let said = store.audit_trims(1).await?.first().and_then(|batch| batch.trim);
+    let is_new = said.is_none_or(|said| said < before);
+    if is_new {
+        notary.trim(before).await?;
+    }
+    let expired = store.expire_audit(before).await?;
+    if is_new {
+        store.forget_batches(before).await?;
+    }
+    Ok(expired)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Asked, NoMetrics, Step, verify};
+    use crate::config::Config;
+    use crate::record::{ControlEvent, Operation};
+    use crate::store::sql;
+    use crate::types::{ChainId, ManualClock, NodeId, SystemEntropy};
+
+    const START: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+
+    #[tokio::test]
+    async fn what_may_go_is_said_once_an_hour_before_it_goes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let env = |_: &str| Some("0".repeat(64));
+        let text = "public_url = \"http://127.0.0.1:8080\"\n[keys]\nsecret = \"env:SECRET\"\n";
+        let config = Config::parse(text, &env, 1).expect("a sound configuration").0;
+        let (id, clock) = (NodeId::parse("node_1").expect("an id"), Arc::new(ManualClock::starting_at(START)));
+        let url = format!("sqlite:{}/store.db", dir.path().display());
+        let store = sql::open(&url, &id, Arc::new(SystemEntropy)).await.expect("a store");
+        let (of_store, of_clock) = (Arc::clone(&store), Arc::clone(&clock));
+        let node = Node::start_beside(id.clone(), config, of_store, of_clock, Arc::new(SystemEntropy)).await.expect("a node");
+        let signer = node.keys.audit_signer(&*store, &SystemEntropy, START).await.expect("a signer");
+        let ids = (ChainId::parse("chain_1").expect("an id"), id);
+        let notary: Notary<dyn Store> = Notary::new(Arc::clone(&store), signer, ids, clock.clone(), Arc::new(NoMetrics));
+        notary.sweep().await.expect("sealed");
+        clock.advance(Duration::from_secs(90 * 60));
+        store.note(None, ControlEvent::done(Operation::AuditQuery), &node.own_cause()).await.expect("noted");
+        notary.sweep().await.expect("sealed");
+        let before = node.now().minus(Duration::from_secs(10 * 60));
+        for (before, gone) in [(before, true), (before.plus(Duration::from_secs(60)), false)] {
+            assert_eq!(expire(&*store, &notary, before).await.expect("deleted") > 0, gone);
+        }
+        let said: Vec<_> = store.audit_trims(9).await.expect("statements").iter().filter_map(|batch| batch.trim).collect();
+        assert_eq!(said, [START.plus(Duration::from_secs(60 * 60))], "the hour before, once");
+        let (tell, mut told) = tokio::sync::mpsc::channel(64);
+        let keys = store.audit_keys().await.expect("keys");
+        verify(&*store, Asked { keys, known: Vec::new() }, tell).await.expect("a walk");
+        let Some(Step::Done(report)) = told.recv().await else { panic!("a fault") };
+        assert!(report.proved && report.expired > 0 && report.records == 1, "{report:?}");
+        node.leave().await;
+    }
 }

@@ -7,9 +7,10 @@ use super::args::Place;
 use super::connect::administer;
 use super::failure::CliError;
 use super::output::{or_dash, plain, print, show, table, write};
+use super::proof::{Verify, keys};
 use crate::admin::{
-    Administration, AuditEntry, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView, ShadowEntry,
-    ShadowQuery, ShadowReport,
+    Administration, AuditEntry, AuditKeyView, AuditPageView, AuditQuery, DecisionName, NewSavedSearch, SavedSearchView,
+    ShadowEntry, ShadowQuery, ShadowReport,
 };
 use crate::counts::{self, By, Counts, Group, Span};
 use crate::record::FileFormat;
@@ -87,6 +88,12 @@ enum Action {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
+    /// Prove the log: every chain of batches, every record. Exits with 1 when something is wrong, and says where
+    Verify(Verify),
+    /// The keys that seal the log
+    Keys,
+    /// Make a key that seals the log from now on; what was signed before stays proved
+    RotateKey,
     /// Records as they arrive, until interrupted
     Tail {
         #[command(flatten)]
@@ -238,6 +245,12 @@ pub(super) async fn run(args: Audit) -> Result<(), CliError> {
                 print(&nobody(&query, &report.apis, calls(&*admin, &query, &report.apis).await?))
             })
             .await
+        }
+        Action::Verify(verify) => super::proof::verify(&place, verify).await,
+        Action::Keys => administer(&place, |admin| async move { show(json, &admin.audit_keys().await?, |k| keys(k)) }).await,
+        Action::RotateKey => {
+            let one = |key: &AuditKeyView| keys(std::slice::from_ref(key));
+            administer(&place, |admin| async move { show(json, &admin.rotate_audit_key().await?, one) }).await
         }
         Action::Tail { filter } => {
             let query = filter.query()?;

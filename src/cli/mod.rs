@@ -26,6 +26,7 @@ mod output;
 mod pages;
 mod password;
 mod policy;
+mod proof;
 pub mod quickstart;
 mod sessions;
 #[cfg(test)]

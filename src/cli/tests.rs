@@ -113,6 +113,8 @@ fn what_there_is_can_be_typed() {
         "tollgate user sessions list ann@example.com",
         "tollgate user sessions end ann@example.com 0123456789abcdef",
         "tollgate user sessions end ann@example.com --all --json",
+        "tollgate audit verify --heads a.json --write-heads b.json --json",
+        "tollgate audit rotate-key --data d",
         "tollgate grant narrow gr_1 --scopes metrics:read",
         "tollgate grant end gr_1 --at 2026-12-31T00:00:00Z",
         "tollgate scope list metrics",

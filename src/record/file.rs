@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AuditRecord, csv_header, csv_line, json_line};
+use super::{AuditRecord, Sealing, csv_header, csv_line, sealed_json_line};
 
 /// What a file of records is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -44,11 +44,17 @@ impl FileFormat {
         }
     }
 
-    /// Adds a record.
-    pub fn write(self, record: &AuditRecord, out: &mut String) {
+    /// Whether where a record was sealed is in it.
+    #[must_use]
+    pub const fn names_seals(self) -> bool {
+        matches!(self, Self::Ndjson)
+    }
+
+    /// Adds a record, with where it was sealed.
+    pub fn write(self, record: &AuditRecord, sealing: Option<&Sealing>, out: &mut String) {
         match self {
             Self::Ndjson => {
-                out.push_str(&json_line(record));
+                out.push_str(&sealed_json_line(record, sealing));
                 out.push('\n');
             }
             Self::Csv => out.push_str(&csv_line(record)),

@@ -18,7 +18,7 @@ pub use control::{ControlEvent, Operation};
 pub use file::FileFormat;
 #[cfg(test)]
 use ocsf::samples;
-pub use ocsf::{json, json_line, operation};
+pub use ocsf::{Sealing, json, json_line, operation, sealed_json_line};
 pub use opening::{ActorRef, Caller, CallerRef, Callers, Opened, Opening};
 pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
 pub use text::{Written, write_opening, write_outcome, write_record};

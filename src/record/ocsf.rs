@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json as object};
 
 use self::class::{Activity, Class};
 use super::{AuditRecord, BrokenBy, Call, Decision, Event, Measured, Origin, Outcome};
-use crate::types::{ApiKeyId, ScopeSet, ScopeToken};
+use crate::types::{ApiKeyId, ChainId, ScopeSet, ScopeToken};
 
 pub(super) use self::text::{bounded, is_deceptive};
 
@@ -57,6 +57,29 @@ pub fn json(record: &AuditRecord) -> Value {
 #[must_use]
 pub fn json_line(record: &AuditRecord) -> String {
     text::one_line(&json(record))
+}
+
+/// Where a record was sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealing {
+    /// The chain.
+    pub chain: ChainId,
+    /// The batch of it.
+    pub sequence: u64,
+    /// The SHA-256 hash of the text of the record, as it was sealed.
+    pub fingerprint: String,
+}
+
+/// As [`json_line`], with where the record was sealed.
+#[must_use]
+pub fn sealed_json_line(record: &AuditRecord, sealing: Option<&Sealing>) -> String {
+    let mut all = json(record);
+    if let (Value::Object(all), Some(sealing)) = (&mut all, sealing) {
+        let Sealing { chain, sequence, fingerprint } = sealing;
+        let fingerprint = format!("sha256:{fingerprint}");
+        unmap(all, "chain", object!({ "uid": chain.as_str(), "sequence": sequence, "fingerprint": fingerprint }));
+    }
+    text::one_line(&all)
 }
 
 /// What every class starts with.

@@ -23,6 +23,7 @@ mod nodes;
 mod operators;
 mod people;
 mod policy;
+mod proof;
 mod repeats;
 mod review;
 mod scope_requests;
@@ -64,6 +65,7 @@ pub use people::{
     Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach, ServiceMade, ServiceSwitched,
 };
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
+pub use proof::{AuditKey, Batch, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;
 pub use scope_requests::{
@@ -136,6 +138,8 @@ pub trait Store:
     + AuditLogStore
     + FeedStore
     + NodeStore
+    + ProofStore
+    + SealStore
     + Send
     + Sync
     + 'static

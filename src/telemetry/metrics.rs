@@ -57,6 +57,12 @@ pub struct Metrics {
     pub audit_lag: IntGauge,
     /// Calls whose outcome nobody saw.
     pub audit_unknown: IntCounter,
+    /// Batches of the log that this node sealed.
+    pub audit_batches: IntCounter,
+    /// Records that wait to be sealed, by any node.
+    pub audit_unsealed: IntGauge,
+    /// For how long the oldest of them has waited, seconds.
+    pub audit_unsealed_age: IntGauge,
     /// Store operations that failed.
     pub store_errors: IntCounter,
     /// Time of a store probe.
@@ -224,6 +230,9 @@ impl Default for Metrics {
                 .counter("tollgate_audit_refused_writes_total", "Journal writes that failed; their requests were refused"),
             audit_lag: b.gauge("tollgate_audit_lag_seconds", "Age of the oldest journal record that is not in the store yet"),
             audit_unknown: b.counter("tollgate_audit_outcome_unknown_total", "Calls whose outcome a crash hid"),
+            audit_batches: b.counter("tollgate_audit_batches_total", "Batches of the audit log that were sealed"),
+            audit_unsealed: b.gauge("tollgate_audit_unsealed_records", "Records that wait to be sealed"),
+            audit_unsealed_age: b.gauge("tollgate_audit_unsealed_age_seconds", "How long the oldest of them has waited"),
             store_errors: b.counter("tollgate_store_errors_total", "Store probes that failed"),
             store_seconds: b.histogram("tollgate_store_seconds", "Time of a store probe"),
             upstream_up: b.gauges(

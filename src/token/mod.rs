@@ -5,6 +5,7 @@
 //! computed from has changed.
 
 mod assertion;
+mod audit_keys;
 mod cache;
 mod claims;
 mod common;

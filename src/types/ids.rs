@@ -168,6 +168,8 @@ generated_id!(/// One running process of a deployment.
     NodeId, "node_");
 generated_id!(/// An invitation into an organization.
     InvitationId, "inv_");
+generated_id!(/// What one process has sealed of the audit log.
+    ChainId, "chain_");
 generated_id!(/// A signing key (`kid` of RFC 7517 §4.5).
     KeyId, "key_");
 

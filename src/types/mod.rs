@@ -26,8 +26,8 @@ pub use dialect::Dialect;
 pub use digits::{Digits, push_ip};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
-    ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ClientId, GrantId, IdError, IdSource, InvitationId, KeyId,
-    NodeId, OrgId, RecordId, RequestId, RoleName, RouteId, Slug, UserId,
+    ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ChainId, ClientId, GrantId, IdError, IdSource, InvitationId,
+    KeyId, NodeId, OrgId, RecordId, RequestId, RoleName, RouteId, Slug, UserId,
 };
 pub use memory::{Buffer, Exhausted, Held, Memory, Owner};
 pub use network::network;

@@ -1,6 +1,8 @@
 //! What a search of the log finds as a file: page by page from the store, never whole in memory. Pages, the API and administration
 //! all write theirs here.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::response::Response;
@@ -11,7 +13,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::record::FileFormat;
 use crate::store::{AuditFilter, AuditRow, Cursor, DecisionFilter, SharedStore, StoreError};
-use crate::types::Timestamp;
+use crate::types::{RecordId, Timestamp};
 
 /// Records that are in memory at one time.
 const BATCH: u32 = 500;
@@ -108,8 +110,10 @@ impl<R: LogReader + 'static> LogFile<R> {
         self.reader.may_see(&page.rows).await?;
         let mut text = if after.is_none() { self.format.head() } else { String::new() };
         text.reserve(page.rows.len() * 1024);
+        let ids: Vec<RecordId> = page.rows.iter().map(|row| row.record.id.clone()).collect();
+        let seals = if self.format.names_seals() { store.seals_of(&ids).await? } else { HashMap::new() };
         for row in &page.rows {
-            self.format.write(&row.record, &mut text);
+            self.format.write(&row.record, seals.get(&row.record.id), &mut text);
         }
         Ok((text, page.next.map_or(Next::Done, |next| Next::Page(Some(next)))))
     }

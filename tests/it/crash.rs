@@ -145,6 +145,9 @@ async fn twenty_kills_under_load_lose_no_record() {
     assert!(ids.len() > ROUNDS * 30, "{} answers are no load", ids.len());
     assert!(ground.upstream.count() >= ids.len());
     store.close().await;
+    // Every process sealed what it stored, and what was stored again was sealed once.
+    let proved = crate::proof::run(&ground.config, &ground.store_url, &["audit", "verify"]).await;
+    assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stdout));
     child.kill().await.expect("the end");
 }
 

@@ -45,6 +45,7 @@ const ALLOWED: [(&str, &[&str]); 36] = [
         "admin",
         &[
             "apps",
+            "audit",
             "clients",
             "config",
             "counts",

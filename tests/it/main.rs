@@ -42,6 +42,7 @@ mod panics;
 mod partitions;
 mod partner;
 mod plugin;
+mod proof;
 mod rates;
 mod reload;
 mod requirements;

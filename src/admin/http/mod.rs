@@ -10,3 +10,4 @@ pub(super) mod members;
 pub(super) mod operators;
 pub(super) mod people;
 pub(super) mod policy;
+pub(super) mod proof;

@@ -12,6 +12,7 @@ mod members;
 mod pages;
 mod people;
 mod policy;
+mod proof;
 mod searches;
 mod shadow;
 
@@ -45,6 +46,7 @@ use super::model::{
     RoleView, Rotation, SavedSearchView, ScopeQuery, ScopeView, SessionView, ShadowQuery, ShadowReport, Switch, UserSwitch,
     UserView, Within,
 };
+use super::model::{AuditKeyView, VerifyAsked, VerifyStep};
 use crate::apps::Manifest;
 use crate::clients::{MAX_NAME, Refusal, name_for_people};
 use crate::counts::Counts;
@@ -373,6 +375,15 @@ impl Administration for Local {
     }
     async fn export_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<Bytes, AdminError>>, AdminError> {
         audit::export(self, query).await
+    }
+    async fn verify_audit(&self, asked: VerifyAsked) -> Result<BoxStream<'static, Result<VerifyStep, AdminError>>, AdminError> {
+        proof::verify(self, asked).await
+    }
+    async fn audit_keys(&self) -> Result<Vec<AuditKeyView>, AdminError> {
+        proof::keys(self).await
+    }
+    async fn rotate_audit_key(&self) -> Result<AuditKeyView, AdminError> {
+        proof::rotate(self).await
     }
     async fn tail_audit(&self, query: AuditQuery) -> Result<BoxStream<'static, Result<AuditEntry, AdminError>>, AdminError> {
         audit::tail(self, query).await

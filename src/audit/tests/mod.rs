@@ -17,10 +17,8 @@ use parking_lot::{Condvar, Mutex};
 use super::journal::{Disk, Sink};
 use super::*;
 use crate::record::{Actor, AuditRecord, Call, Caller, Decision, Event, Measured, Opening, Origin, Outcome, Written};
-use crate::store::{
-    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, Facet, GrantUse, ShadowFilter, ShadowPage, StoreError, Tally,
-};
-use crate::types::{ApiName, GrantId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
+use crate::store::{Digest, Head, Place, SealStore, Signer, StoreError};
+use crate::types::{ApiName, ChainId, KeyId, ManualClock, NodeId, OrgId, RecordId, RequestId, ScopeSet, Timestamp, UserId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_219_200_123);
 
@@ -239,8 +237,8 @@ impl MemoryStore {
 }
 
 #[async_trait]
-impl AuditLogStore for MemoryStore {
-    async fn append_written(&self, records: &[Written]) -> Result<(), StoreError> {
+impl SealStore for MemoryStore {
+    async fn append_sealed(&self, records: &[Written], _: &Place<'_>) -> Result<Option<Head>, StoreError> {
         if self.failures.fetch_sub(1, Ordering::SeqCst) > 0 {
             return Err(StoreError::Unusable("down".into()));
         }
@@ -249,30 +247,38 @@ impl AuditLogStore for MemoryStore {
         for Written { record, .. } in records {
             stored.entry(record.id.clone()).or_insert_with(|| record.clone());
         }
-        Ok(())
+        Ok(None)
     }
-    async fn search_audit(&self, _: &AuditFilter, _: Option<&Cursor>, _: u32) -> Result<AuditPage, StoreError> {
-        unreachable!("the shipper only appends")
+    async fn seal_waiting(&self, _: &Place<'_>, _: u32) -> Result<Option<Head>, StoreError> {
+        Ok(None)
     }
-    async fn own_events(&self, _: &UserId, _: Option<&OrgId>, _: Option<&Cursor>, _: u32) -> Result<AuditPage, StoreError> {
-        unreachable!("the shipper only appends")
+    async fn seal_word(&self, place: &Place<'_>, trim: Option<Timestamp>) -> Result<Head, StoreError> {
+        Ok(place.batch(&[], &[], trim).head())
     }
-    async fn audit_record(&self, _: &RecordId, _: Option<&OrgId>) -> Result<Option<AuditRow>, StoreError> {
-        unreachable!("the shipper only appends")
+    async fn chain_head(&self, _: &ChainId) -> Result<Option<Head>, StoreError> {
+        Ok(None)
     }
-    async fn audit_histogram(&self, _: &AuditFilter, _: u32) -> Result<Vec<Bucket>, StoreError> {
-        unreachable!("the shipper only appends")
+    async fn waiting_to_be_sealed(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        Ok((0, None))
     }
-    async fn shadow_calls(&self, _: &ShadowFilter, _: u32, _: u32) -> Result<ShadowPage, StoreError> {
-        unreachable!("the shipper only appends")
+}
+
+/// Signs nothing.
+struct Nobody(KeyId);
+
+impl Signer for Nobody {
+    fn key(&self) -> &KeyId {
+        &self.0
     }
-    async fn audit_tallies(&self, _: &AuditFilter, _: Facet, _: u32) -> Result<Vec<Tally>, StoreError> {
-        unreachable!("the shipper only appends")
+    fn sign(&self, _: &Digest) -> Vec<u8> {
+        Vec::new()
     }
-    async fn grant_use(&self, _: &[GrantId], _: Timestamp, _: u32) -> Result<Vec<(GrantId, GrantUse)>, StoreError> {
-        unreachable!("the shipper only appends")
-    }
-    async fn expire_audit(&self, _: Timestamp) -> Result<u64, StoreError> {
-        unreachable!("the shipper only appends")
-    }
+}
+
+/// Seals for a store that keeps no batches.
+fn notary(store: &Arc<MemoryStore>) -> Arc<Notary<MemoryStore>> {
+    let signer = Arc::new(Nobody(KeyId::parse("key_1").unwrap()));
+    let ids = (ChainId::parse("chain_1").unwrap(), NodeId::parse("node_1").unwrap());
+    let clock = Arc::new(ManualClock::starting_at(NOW));
+    Arc::new(Notary::new(Arc::clone(store), signer, ids, clock, Arc::new(NoMetrics)))
 }

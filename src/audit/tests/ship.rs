@@ -12,7 +12,7 @@ struct Running {
 
 fn start(journal: &Journal, backlog: Backlog, store: &Arc<MemoryStore>) -> Running {
     let stop = CancellationToken::new();
-    let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(store));
+    let shipper = Shipper::new(journal.clone(), backlog, notary(store));
     Running { task: tokio::spawn(shipper.run(stop.clone())), stop }
 }
 

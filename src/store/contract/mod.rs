@@ -18,6 +18,7 @@ mod nodes;
 mod operators;
 mod people;
 mod policy;
+mod proof;
 mod refresh;
 mod repeats;
 mod searches;

@@ -44,6 +44,12 @@ async fn what_was_there_before_is_found_after_an_upgrade() {
     assert_eq!(count(&pool, "SELECT COUNT(*) FROM audit_records WHERE about = 'u' AND id = 'r1'").await, 1);
     assert_eq!(count(&pool, "SELECT COUNT(*) FROM audit_records WHERE about IS NOT NULL").await, 1);
     assert_eq!(count(&pool, "SELECT COUNT(*) FROM pg_index WHERE NOT indisvalid").await, 0);
+    // What was there is from before the log was sealed; what a node of the version before writes waits to be.
+    let old = "INSERT INTO audit_records (id, time, request_id, operation, denied, search, record) \
+               VALUES ('r3', 0, 'q', 'token.issue', FALSE, '', '{}')";
+    sqlx::query(old).execute(&pool).await.expect("a record");
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM audit_records WHERE sealed = 0").await, 2);
+    assert_eq!(count(&pool, "SELECT COUNT(*) FROM audit_records WHERE sealed IS NULL AND id = 'r3'").await, 1);
     let whole =
         "SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'grants_by_org_user' AND indexdef LIKE '%(org_id, user_id, id)'";
     assert_eq!(count(&pool, whole).await, 1);
@@ -66,5 +72,26 @@ async fn an_upgrade_lets_others_pass_while_it_waits() {
     assert!(!upgrade.is_finished());
     long.commit().await.expect("the end of it");
     upgrade.await.expect("no panic").close().await;
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn what_a_file_had_before_is_told_from_what_waits_to_be_sealed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.expect("a connection");
+    sqlx::migrate!("src/store/sql/migrations/sqlite").run_to(35, &pool).await.expect("the schema of before");
+    let old = |id: &str| {
+        sqlx::AssertSqlSafe(format!(
+            "INSERT INTO audit_records (id, time, request_id, operation, denied, search, record) \
+             VALUES ('{id}', 0, 'q', 'token.issue', FALSE, '', '{{}}')"
+        ))
+    };
+    sqlx::query(old("r1")).execute(&pool).await.expect("a record");
+    open(&url).await.close().await;
+    sqlx::query(old("r2")).execute(&pool).await.expect("a record of the program before");
+    let marks = "SELECT id, sealed FROM audit_records ORDER BY id";
+    let marks: Vec<(String, Option<i64>)> = sqlx::query_as(marks).fetch_all(&pool).await.expect("marks");
+    assert_eq!(marks, [("r1".to_owned(), Some(0)), ("r2".to_owned(), None)]);
     pool.close().await;
 }

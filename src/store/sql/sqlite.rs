@@ -49,6 +49,8 @@ mod people;
 mod plans;
 #[path = "verbs/policy.rs"]
 mod policy;
+#[path = "verbs/proof.rs"]
+mod proof;
 #[path = "verbs/repeats.rs"]
 mod repeats;
 #[path = "verbs/review.rs"]

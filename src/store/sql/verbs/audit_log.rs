@@ -12,17 +12,17 @@ use super::super::values::{indexed, like, storable};
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
-use super::{BEGIN, Connection, Db, Row, hooks, shadow, usage};
-use crate::record::{AuditRecord, Operation, Written};
+use super::{BEGIN, Connection, Db, Row, Transaction, hooks, proof, shadow, usage};
+use crate::record::{Operation, Written};
 use crate::store::{
-    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Facet, GrantUse, ShadowFilter, ShadowPage,
-    StoreError, Tally,
+    AuditFilter, AuditLogStore, AuditPage, AuditRow, Bucket, Cursor, DecisionFilter, Entry, Facet, GrantUse, Head, Place,
+    ShadowFilter, ShadowPage, StoreError, Tally,
 };
 use crate::types::{ClientId, GrantId, OrgId, RecordId, RequestId, Timestamp, UserId};
 
-/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has eighteen.
+/// Rows in one INSERT: statements of these sizes stay prepared. SQLite takes 32 766 parameters, and a row has nineteen.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
-const COLUMNS: usize = 18;
+const COLUMNS: usize = 19;
 
 /// Records that one change has as JSON at a time, however many it writes: as many as one INSERT takes.
 pub(super) const AT_ONCE: usize = SIZES[0];
@@ -39,7 +39,7 @@ const DENIED: i64 = 1 << 32;
 fn statement(rows: usize) -> SqlStr {
     let mut statement = QueryBuilder::<Db>::new(
         "INSERT INTO audit_records (id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, \
-         denied, reason, status, micros, search, record, would_deny, shadow) ",
+         denied, reason, status, micros, search, record, would_deny, shadow, sealed) ",
     );
     statement.push_values(0..rows, |mut row, _| {
         for _ in 0..COLUMNS {
@@ -50,15 +50,16 @@ fn statement(rows: usize) -> SqlStr {
     statement.into_sql()
 }
 
-/// Writes records, leaves those alone that are there, and says how many are new.
-pub(super) async fn insert(connection: &mut Connection, records: &[Written]) -> Result<u64, StoreError> {
+/// Writes records, leaves those alone that are there, and says how many are new. `sealed` is the number of the batch that will
+/// have them; without one they wait to be sealed.
+pub(super) async fn insert(connection: &mut Connection, records: &[&Written], sealed: Option<i64>) -> Result<u64, StoreError> {
     let (mut rest, mut new) = (records, 0);
     for (size, statement) in SIZES.iter().zip(&*INSERTS) {
         while let Some((batch, others)) = rest.split_at_checked(*size) {
             rest = others;
             let mut query = sqlx::query(statement.clone());
             for record in batch {
-                query = bound(query, AuditColumns::of(record));
+                query = bound(query, AuditColumns::of(record)).bind(sealed);
             }
             new += query.execute(&mut *connection).await.doing("write audit records")?.rows_affected();
         }
@@ -91,8 +92,11 @@ fn bound<'q>(query: Query<'q>, columns: AuditColumns<'q>) -> Query<'q> {
 }
 
 /// Those of `records` that are not in the log, each once.
-async fn missing<'r>(connection: &mut Connection, records: &'r [Written]) -> Result<Vec<&'r AuditRecord>, StoreError> {
-    let mut missing: BTreeMap<&RecordId, &AuditRecord> = records.iter().map(|w| (&w.record.id, &w.record)).collect();
+async fn missing<'r>(connection: &mut Connection, records: &'r [Written]) -> Result<Vec<&'r Written>, StoreError> {
+    let mut missing: BTreeMap<&RecordId, &Written> = BTreeMap::new();
+    for written in records {
+        missing.entry(&written.record.id).or_insert(written);
+    }
     let ids: Vec<RecordId> = missing.keys().map(|id| (*id).clone()).collect();
     for batch in ids.chunks(SIZES[0]) {
         let mut query = QueryBuilder::<Db>::new("SELECT id FROM audit_records WHERE id IN ");
@@ -102,6 +106,47 @@ async fn missing<'r>(connection: &mut Connection, records: &'r [Written]) -> Res
         }
     }
     Ok(missing.into_values().collect())
+}
+
+/// Writes the records that are new, counts what was used, and seals them where there is a place for a batch.
+pub(super) async fn append(engine: &Engine, records: &[Written], place: Option<&Place<'_>>) -> Result<Option<Head>, StoreError> {
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let number = place.map(Place::number);
+    let all: Vec<&Written> = records.iter().collect();
+    let mut tx = engine.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+    if insert(&mut tx, &all, number).await? == all.len() as u64 {
+        return finish(tx, &all, place).await;
+    }
+    // Some came before, when nobody could tell whether they had been taken: what a grant did must not count twice, and no batch
+    // but that of the first time has them.
+    tx.rollback().await.doing("start over")?;
+    let mut tx = engine.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+    let new = missing(&mut tx, records).await?;
+    if new.is_empty() {
+        tx.rollback().await.doing("leave the log as it is")?;
+        return Ok(None);
+    }
+    if insert(&mut tx, &new, number).await? != new.len() as u64 {
+        let raced = std::io::Error::other("somebody else wrote the same records at the same time");
+        return Err(raced).doing("write audit records");
+    }
+    finish(tx, &new, place).await
+}
+
+async fn finish(mut tx: Transaction, new: &[&Written], place: Option<&Place<'_>>) -> Result<Option<Head>, StoreError> {
+    usage::count(&mut tx, new.iter().map(|w| &w.record)).await?;
+    shadow::count(&mut tx, new.iter().map(|w| &w.record)).await?;
+    let head = match place {
+        Some(place) => {
+            let entries: Vec<Entry> = new.iter().map(|written| Entry::of(written)).collect();
+            Some(proof::seal(&mut tx, place, &entries).await?)
+        }
+        None => None,
+    };
+    tx.commit().await.doing("commit audit records")?;
+    Ok(head)
 }
 
 /// Adds ` WHERE …` for everything that the filter narrows by.
@@ -244,23 +289,7 @@ impl Engine {
 #[async_trait]
 impl AuditLogStore for Engine {
     async fn append_written(&self, records: &[Written]) -> Result<(), StoreError> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
-        if insert(&mut tx, records).await? == records.len() as u64 {
-            usage::count(&mut tx, records.iter().map(|w| &w.record)).await?;
-            shadow::count(&mut tx, records.iter().map(|w| &w.record)).await?;
-            return tx.commit().await.doing("commit audit records");
-        }
-        // Some came before, when nobody could tell whether they had been taken: what a grant did must not count twice.
-        tx.rollback().await.doing("start over")?;
-        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
-        let missing = missing(&mut tx, records).await?;
-        insert(&mut tx, records).await?;
-        usage::count(&mut tx, missing.iter().copied()).await?;
-        shadow::count(&mut tx, missing.into_iter()).await?;
-        tx.commit().await.doing("commit audit records")
+        append(self, records, None).await.map(drop)
     }
 
     async fn search_audit(&self, filter: &AuditFilter, after: Option<&Cursor>, limit: u32) -> Result<AuditPage, StoreError> {

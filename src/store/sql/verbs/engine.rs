@@ -92,7 +92,8 @@ impl Tx<'_> {
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         strangers::hide(&mut self.inner, self.cause.actor.user.as_ref(), &self.subjects, &mut self.records).await?;
         for some in self.records.chunks(audit_log::AT_ONCE) {
-            audit_log::insert(&mut self.inner, &Written::all(some).doing("write records as JSON")?).await?;
+            let written = Written::all(some).doing("write records as JSON")?;
+            audit_log::insert(&mut self.inner, &written.iter().collect::<Vec<_>>(), None).await?;
         }
         hooks::announce(&mut self.inner, &self.records).await?;
         feed::append(&mut self.inner, &self.subjects, self.cause.at).await?;

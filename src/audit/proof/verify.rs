@@ -1,0 +1,338 @@
+//! Walks the log.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::fault::{Fault, FaultKind, placed};
+use super::links::Links;
+use crate::store::{AuditKey, Batch, Entry, Head, Placed, ProofStore, Proved, StoreError};
+use crate::types::{ChainId, KeyId, RecordId, Timestamp, rfc3339};
+
+/// Batches that are read at once; each has some hundred records at most.
+const BATCHES: u32 = 16;
+/// Records that are read at once.
+const RECORDS: usize = 128;
+/// Where records are is read in larger pages: there is no text in them.
+const PLACES: u32 = 512;
+/// How long a record may wait to be sealed while others are, and how far clocks may differ.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What waited too long is looked at again after so long: a node may just have started, and be about to seal it.
+const AGAIN: Duration = Duration::from_secs(3);
+/// Most records that are looked at again.
+const LATE: usize = 1000;
+/// Records between two words about how far it is.
+const WORD: u64 = 20_000;
+
+/// What is asked.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The keys that the deployment's secret vouches for: what others sign proves nothing.
+    pub keys: Vec<AuditKey>,
+    /// Where chains ended at an earlier time, kept elsewhere.
+    pub known: Vec<Head>,
+}
+
+/// What is told while the log is walked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// So many records were proved.
+    Proved(u64),
+    /// Something is wrong.
+    Fault(Fault),
+    /// It is done.
+    Done(Box<Report>),
+}
+
+/// How a log was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether nothing is wrong.
+    pub proved: bool,
+    /// Things that are wrong.
+    pub faults: u64,
+    /// Chains that were walked.
+    pub chains: u64,
+    /// Their batches.
+    pub batches: u64,
+    /// Records that are as they were sealed.
+    pub records: u64,
+    /// Records that wait to be sealed.
+    pub waiting: u64,
+    /// Records from before there were chains, of which nothing is known.
+    pub before: u64,
+    /// Records that are gone because their time had come.
+    pub expired: u64,
+    /// Up to when records may be gone, as was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
+    pub trimmed: Option<Timestamp>,
+    /// When the newest batch was sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
+    pub until: Option<Timestamp>,
+    /// Where each chain ends.
+    pub heads: Vec<Head>,
+}
+
+/// Walks the log and tells what it finds. It ends early when nobody listens.
+pub async fn verify<S: ProofStore + Sync + ?Sized>(store: &S, asked: Asked, told: mpsc::Sender<Step>) -> Result<(), StoreError> {
+    let mut walk = Walk {
+        store,
+        keys: asked.keys.into_iter().map(|key| (key.id.clone(), key)).collect(),
+        trim: None,
+        begun: None,
+        links: Links::default(),
+        report: Report::default(),
+        said: 0,
+        told,
+    };
+    walk.links.remember(asked.known);
+    walk.read_trim().await?;
+    for chain in store.audit_chains().await? {
+        if walk.told.is_closed() {
+            return Ok(());
+        }
+        walk.chain(&chain).await?;
+    }
+    walk.read_trim().await?;
+    walk.check_links().await?;
+    walk.places().await?;
+    walk.report.proved = walk.report.faults == 0;
+    let done = Step::Done(Box::new(std::mem::take(&mut walk.report)));
+    // Who does not listen any more does not want to know.
+    let _ = walk.told.send(done).await;
+    Ok(())
+}
+
+struct Walk<'a, S: ?Sized> {
+    store: &'a S,
+    keys: HashMap<KeyId, AuditKey>,
+    trim: Option<Timestamp>,
+    /// When the first chain was begun.
+    begun: Option<Timestamp>,
+    links: Links,
+    report: Report,
+    said: u64,
+    told: mpsc::Sender<Step>,
+}
+
+impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
+    async fn found(&mut self, fault: Fault) {
+        self.report.faults += 1;
+        let _ = self.told.send(Step::Fault(fault)).await;
+    }
+
+    /// Which records may be gone: the most that was said and signed.
+    async fn read_trim(&mut self) -> Result<(), StoreError> {
+        let said = self.store.audit_trims(8).await?;
+        let most = said.iter().filter(|batch| self.fault_of(batch).is_none()).filter_map(|batch| batch.trim).max();
+        self.trim = self.trim.max(most);
+        self.report.trimmed = self.trim;
+        Ok(())
+    }
+
+    /// What is wrong with a batch by itself.
+    fn fault_of(&self, batch: &Batch) -> Option<FaultKind> {
+        if batch.hash() != batch.digest {
+            return Some(FaultKind::BatchChanged);
+        }
+        match self.keys.get(&batch.key) {
+            Some(key) => {
+                let signed = UnparsedPublicKey::new(&ED25519, &key.public).verify(batch.digest.bytes(), &batch.signature);
+                signed.is_err().then_some(FaultKind::BatchForged)
+            }
+            None => Some(FaultKind::KeyUnknown),
+        }
+    }
+
+    async fn chain(&mut self, chain: &ChainId) -> Result<(), StoreError> {
+        self.report.chains += 1;
+        let mut last: Option<Batch> = None;
+        loop {
+            let after = last.as_ref().map_or(0, |last| last.seq);
+            let batches = self.store.audit_batches(chain, after, BATCHES).await?;
+            if batches.is_empty() || self.told.is_closed() {
+                break;
+            }
+            for batch in batches {
+                self.batch(&batch, last.as_ref()).await?;
+                last = Some(batch);
+            }
+        }
+        if let Some(last) = last {
+            self.report.until = self.report.until.max(Some(last.at));
+            self.report.heads.push(last.head());
+        }
+        Ok(())
+    }
+
+    async fn batch(&mut self, batch: &Batch, before: Option<&Batch>) -> Result<(), StoreError> {
+        self.report.batches += 1;
+        if before.is_none() {
+            self.begun = Some(self.begun.map_or(batch.at, |begun| begun.min(batch.at)));
+        }
+        let alone = self.fault_of(batch);
+        for kind in alone.into_iter().chain(self.misplaced(batch, before)) {
+            self.found(Fault::of_batch(kind, batch)).await;
+        }
+        let (Some(entries), Some(links)) = (batch.entries(), batch.links()) else {
+            if alone.is_none() {
+                self.found(Fault::of_batch(FaultKind::BatchChanged, batch)).await;
+            }
+            return Ok(());
+        };
+        if alone.is_none() {
+            self.links.remember(links);
+        }
+        let mut seen = HashSet::new();
+        for entry in entries.iter().filter(|entry| !seen.insert(&entry.id)) {
+            self.found(Fault::of_entry(FaultKind::RecordTwice, batch, entry)).await;
+        }
+        for entries in entries.chunks(RECORDS) {
+            self.entries(batch, entries).await?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong between a batch and the one before.
+    fn misplaced(&self, batch: &Batch, before: Option<&Batch>) -> Option<FaultKind> {
+        let is_past = self.trim.is_some_and(|trim| batch.is_past(trim));
+        let Some(before) = before else {
+            return match batch.seq {
+                1 => (batch.prev != Batch::origin(&batch.links)).then_some(FaultKind::BatchMisplaced),
+                _ => (!is_past).then_some(FaultKind::BatchMissing),
+            };
+        };
+        if batch.seq != before.seq + 1 {
+            return (!is_past).then_some(FaultKind::BatchMissing);
+        }
+        if batch.prev != before.digest || batch.newest < before.newest {
+            return Some(FaultKind::BatchMisplaced);
+        }
+        if batch.node != before.node {
+            return Some(FaultKind::BatchForeign);
+        }
+        (batch.at < before.at).then_some(FaultKind::ClockBack)
+    }
+
+    async fn entries(&mut self, batch: &Batch, entries: &[Entry]) -> Result<(), StoreError> {
+        let ids: Vec<RecordId> = entries.iter().map(|entry| entry.id.clone()).collect();
+        let records = self.store.proved_records(&ids).await?;
+        let records: HashMap<&RecordId, &Proved> = records.iter().map(|record| (&record.id, record)).collect();
+        if records.len() < entries.len() {
+            // They may have been deleted since: that was said before.
+            self.read_trim().await?;
+        }
+        let number = Batch::number(&batch.chain, batch.seq);
+        for entry in entries {
+            let kind = match records.get(&entry.id) {
+                None if self.trim.is_some_and(|trim| entry.time < trim) => {
+                    self.report.expired += 1;
+                    continue;
+                }
+                None => FaultKind::RecordMissing,
+                Some(record) if record.text != entry.text => FaultKind::RecordChanged,
+                Some(record) if record.sealed != Some(number) => FaultKind::RecordMoved,
+                Some(record) if !record.is_consistent || record.org != entry.org => FaultKind::RecordMisfiled,
+                Some(_) => {
+                    self.report.records += 1;
+                    continue;
+                }
+            };
+            self.found(Fault::of_entry(kind, batch, entry)).await;
+        }
+        if self.report.records >= self.said + WORD {
+            self.said = self.report.records;
+            let _ = self.told.send(Step::Proved(self.said)).await;
+        }
+        Ok(())
+    }
+
+    async fn check_links(&mut self) -> Result<(), StoreError> {
+        let (links, trim) = (std::mem::take(&mut self.links), self.trim);
+        for fault in links.check(self.store, trim).await? {
+            self.found(fault).await;
+        }
+        Ok(())
+    }
+
+    /// Looks whether every record is in the batch that it is marked with.
+    async fn places(&mut self) -> Result<(), StoreError> {
+        let (mut after, mut late) = (None, Vec::new());
+        loop {
+            let page = self.store.placed_records(after.as_deref(), PLACES).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            if self.told.is_closed() {
+                return Ok(());
+            }
+            let marked: BTreeMap<i64, Vec<&Placed>> = page.iter().fold(BTreeMap::new(), |mut all, placed| {
+                if let Some(number) = placed.sealed.filter(|number| *number != 0) {
+                    all.entry(number).or_default().push(placed);
+                }
+                all
+            });
+            self.marked(&marked).await?;
+            for placed in page.iter().filter(|placed| placed.sealed.unwrap_or_default() == 0) {
+                self.unmarked(placed, &mut late).await;
+            }
+        }
+        if !late.is_empty() {
+            tokio::time::sleep(AGAIN).await;
+        }
+        for ids in late.chunks(RECORDS) {
+            for record in self.store.proved_records(ids).await? {
+                if record.sealed.is_none() {
+                    self.found(Fault::of_record(FaultKind::RecordUnsealed, &placed(&record))).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn marked(&mut self, marked: &BTreeMap<i64, Vec<&Placed>>) -> Result<(), StoreError> {
+        let numbers: Vec<i64> = marked.keys().copied().collect();
+        for numbers in numbers.chunks(BATCHES as usize) {
+            let mut batches: HashMap<i64, Vec<Batch>> = HashMap::new();
+            for batch in self.store.audit_batches_numbered(numbers).await? {
+                batches.entry(Batch::number(&batch.chain, batch.seq)).or_default().push(batch);
+            }
+            for (number, records) in numbers.iter().filter_map(|number| marked.get_key_value(number)) {
+                let batches = batches.get(number).map_or(&[][..], Vec::as_slice);
+                let has: HashSet<String> =
+                    batches.iter().filter_map(Batch::entries).flatten().map(|entry| entry.id.to_string()).collect();
+                // What was marked by a batch that is not needed any more is about to be deleted.
+                let is_due = |record: &Placed| self.trim.is_some_and(|trim| record.time < trim) && batches.is_empty();
+                let strangers: Vec<_> = records.iter().filter(|r| !has.contains(&r.id) && !is_due(r)).collect();
+                for record in strangers {
+                    let fault = Fault::of_record(FaultKind::RecordForged, record);
+                    let fault = batches.first().map_or(fault.clone(), |batch| fault.in_batch(batch));
+                    self.found(fault).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn unmarked(&mut self, record: &Placed, late: &mut Vec<RecordId>) {
+        if record.sealed == Some(0) {
+            // Clocks of nodes may differ.
+            if self.begun.is_none_or(|begun| record.time < begun.plus(PATIENCE)) {
+                self.report.before += 1;
+            } else {
+                self.found(Fault::of_record(FaultKind::RecordForged, record)).await;
+            }
+            return;
+        }
+        self.report.waiting += 1;
+        if self.report.until.is_some_and(|until| record.time.plus(PATIENCE) < until) && late.len() < LATE {
+            match RecordId::parse(&record.id) {
+                Ok(id) => late.push(id),
+                Err(_) => self.found(Fault::of_record(FaultKind::RecordForged, record)).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Chains of batches.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+
+use super::super::audit_row::AuditColumns;
+use super::super::fault::Doing;
+use super::among::among;
+use super::engine::Engine;
+use super::rows::Fields;
+use super::{BEGIN, Connection, Db, PASS, Row, audit_log};
+use crate::record::{AuditRecord, Sealing, Written};
+use crate::store::{AuditKey, Batch, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, StoreError};
+use crate::types::{ChainId, KeyId, NodeId, OrgId, RecordId, Timestamp, UserId};
+
+/// How many other chains a batch says the end of: those that were begun last.
+const LINKED: i64 = 100;
+
+/// Batches in one DELETE, so that nothing waits long behind it.
+const FORGOTTEN: i64 = 2000;
+
+/// Batches that are read whole at once, to see what they have.
+const SOME: usize = 16;
+
+/// Most records that wait and are counted.
+const COUNTED: i64 = 10_000;
+
+/// Every chain, one step through the index for each: a chain may have millions of batches.
+const CHAINS: &str = "WITH RECURSIVE c(chain) AS (SELECT MIN(chain) FROM audit_batches UNION ALL \
+     SELECT (SELECT MIN(b.chain) FROM audit_batches b WHERE b.chain > c.chain) FROM c WHERE c.chain IS NOT NULL) \
+     SELECT chain FROM c WHERE chain IS NOT NULL ORDER BY chain";
+
+/// Where the chains end that were begun last.
+const HEADS: &str = "WITH RECURSIVE c(chain, n) AS (SELECT MAX(chain), 1 FROM audit_batches UNION ALL \
+     SELECT (SELECT MAX(b.chain) FROM audit_batches b WHERE b.chain < c.chain), c.n + 1 FROM c WHERE c.chain IS NOT NULL AND c.n < $1) \
+     SELECT b.chain AS chain, b.seq AS seq, b.at AS at, b.newest AS newest, b.digest AS digest FROM c JOIN audit_batches b \
+     ON b.chain = c.chain AND b.seq = (SELECT MAX(m.seq) FROM audit_batches m WHERE m.chain = c.chain) ORDER BY b.chain";
+
+fn digest(fields: &Fields<'_>, column: &'static str) -> Result<Digest, StoreError> {
+    Digest::kept(fields.value(column)?).ok_or_else(|| fields.inconsistent(column))
+}
+
+fn head(row: &Row) -> Result<Head, StoreError> {
+    let f = Fields::of(row, "audit_batches", "chain");
+    Ok(Head {
+        chain: f.parsed("chain", ChainId::parse)?,
+        seq: f.count("seq")?,
+        at: f.time("at")?,
+        newest: f.time("newest")?,
+        digest: digest(&f, "digest")?,
+    })
+}
+
+fn batch(row: &Row) -> Result<Batch, StoreError> {
+    let f = Fields::of(row, "audit_batches", "chain");
+    Ok(Batch {
+        chain: f.parsed("chain", ChainId::parse)?,
+        seq: f.count("seq")?,
+        node: f.parsed("node", NodeId::parse)?,
+        prev: digest(&f, "prev")?,
+        at: f.time("at")?,
+        newest: f.time("newest")?,
+        trim: f.maybe_time("trim_to")?,
+        links: f.value("links")?,
+        entries: f.value("entries")?,
+        digest: digest(&f, "digest")?,
+        key: f.parsed("key", KeyId::parse)?,
+        signature: f.value("signature")?,
+    })
+}
+
+/// Every column of a batch.
+const BATCH: &str =
+    "SELECT chain, seq, node, prev, at, newest, trim_to, links, entries, digest, key, signature FROM audit_batches";
+
+async fn heads(connection: &mut Connection) -> Result<Vec<Head>, StoreError> {
+    let rows = sqlx::query(HEADS).bind(LINKED).fetch_all(connection).await.doing("read where chains end")?;
+    rows.iter().map(head).collect()
+}
+
+/// Writes the batch of these records. The first of a chain says where others end.
+pub(super) async fn seal(connection: &mut Connection, place: &Place<'_>, entries: &[Entry]) -> Result<Head, StoreError> {
+    let links = if place.last.is_none() { heads(connection).await? } else { Vec::new() };
+    insert(connection, &place.batch(entries, &links, None)).await
+}
+
+async fn insert(connection: &mut Connection, batch: &Batch) -> Result<Head, StoreError> {
+    sqlx::query(
+        "INSERT INTO audit_batches (chain, seq, number, node, prev, at, newest, trim_to, links, entries, digest, key, signature) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(batch.chain.as_str())
+    .bind(batch.seq.cast_signed())
+    .bind(Batch::number(&batch.chain, batch.seq))
+    .bind(batch.node.as_str())
+    .bind(&batch.prev.bytes()[..])
+    .bind(batch.at.millis())
+    .bind(batch.newest.millis())
+    .bind(batch.trim.map(Timestamp::millis))
+    .bind(&batch.links[..])
+    .bind(&batch.entries[..])
+    .bind(&batch.digest.bytes()[..])
+    .bind(batch.key.as_str())
+    .bind(&batch.signature[..])
+    .execute(connection)
+    .await
+    .doing("write a batch of the log")?;
+    Ok(batch.head())
+}
+
+/// A record that waits, or is looked at again.
+fn entry(row: &Row) -> Result<Entry, StoreError> {
+    let f = Fields::of(row, "audit_records", "id");
+    Ok(Entry {
+        id: f.parsed("id", RecordId::parse)?,
+        time: f.time("time")?,
+        org: f.maybe_parsed("org_id", OrgId::parse)?,
+        text: Digest::of(f.value::<&str>("record")?.as_bytes()),
+    })
+}
+
+fn proved(row: &Row) -> Result<Proved, StoreError> {
+    let Entry { id, time, org, text } = entry(row)?;
+    let f = Fields::of(row, "audit_records", "id");
+    let is_consistent = is_consistent(&f)?;
+    Ok(Proved { id, time, org, sealed: f.value("sealed")?, text, is_consistent })
+}
+
+/// Whether what a record is searched by is what it says.
+fn is_consistent(f: &Fields<'_>) -> Result<bool, StoreError> {
+    let text: String = f.value("record")?;
+    let Ok(record) = serde_json::from_str::<AuditRecord>(&text) else { return Ok(false) };
+    let written = Written { record, text };
+    let said = AuditColumns::of(&written);
+    let texts = [
+        ("id", Some(said.of.id.as_str())),
+        ("org_id", said.of.org.as_ref().map(OrgId::as_str)),
+        ("user_id", said.of.actor.user.as_ref().map(UserId::as_str)),
+        ("client_id", said.client),
+        ("grant_id", said.grant),
+        ("request_id", Some(said.of.origin.request.as_str())),
+        ("api", said.api),
+        ("operation", Some(said.operation)),
+        ("tool", said.tool.as_deref()),
+        ("reason", said.reason),
+    ];
+    for (column, text) in texts {
+        if f.value::<Option<&str>>(column)? != text {
+            return Ok(false);
+        }
+    }
+    let numbers = f.time("time")? == said.of.time && f.value::<Option<i64>>("status")? == said.status;
+    Ok(numbers && f.value::<bool>("denied")? == said.denied)
+}
+
+#[async_trait]
+impl SealStore for Engine {
+    async fn append_sealed(&self, records: &[Written], place: &Place<'_>) -> Result<Option<Head>, StoreError> {
+        audit_log::append(self, records, Some(place)).await
+    }
+
+    async fn seal_waiting(&self, place: &Place<'_>, limit: u32) -> Result<Option<Head>, StoreError> {
+        let some = sqlx::query("SELECT id FROM audit_records WHERE sealed IS NULL LIMIT 1")
+            .fetch_optional(&mut *self.reader().await?)
+            .await
+            .doing("look for records to be sealed")?;
+        if some.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT id, time, org_id, record FROM audit_records WHERE sealed IS NULL ORDER BY time, id LIMIT ",
+        );
+        query.push_bind(i64::from(limit)).push(PASS);
+        let rows = query.build().fetch_all(&mut *tx).await.doing("read records to be sealed")?;
+        let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        if entries.is_empty() {
+            tx.rollback().await.doing("leave records to another node")?;
+            return Ok(None);
+        }
+        let mut query = QueryBuilder::<Db>::new("UPDATE audit_records SET sealed = ");
+        query.push_bind(place.number()).push(" WHERE id IN ");
+        among(&mut query, entries.iter().map(|entry| entry.id.as_str()));
+        query.build().execute(&mut *tx).await.doing("mark records as sealed")?;
+        let head = seal(&mut tx, place, &entries).await?;
+        tx.commit().await.doing("commit a batch of the log")?;
+        Ok(Some(head))
+    }
+
+    async fn seal_word(&self, place: &Place<'_>, trim: Option<Timestamp>) -> Result<Head, StoreError> {
+        let links = heads(&mut *self.reader().await?).await?;
+        insert(&mut *self.writer().await?, &place.batch(&[], &links, trim)).await
+    }
+
+    async fn chain_head(&self, chain: &ChainId) -> Result<Option<Head>, StoreError> {
+        let row =
+            sqlx::query("SELECT chain, seq, at, newest, digest FROM audit_batches WHERE chain = $1 ORDER BY seq DESC LIMIT 1")
+                .bind(chain.as_str())
+                .fetch_optional(&mut *self.reader().await?)
+                .await
+                .doing("read where a chain ends")?;
+        row.as_ref().map(head).transpose()
+    }
+
+    async fn waiting_to_be_sealed(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS waiting, MIN(time) AS oldest FROM \
+             (SELECT time FROM audit_records WHERE sealed IS NULL ORDER BY time, id LIMIT $1) AS w",
+        )
+        .bind(COUNTED)
+        .fetch_one(&mut *self.reader().await?)
+        .await
+        .doing("count records to be sealed")?;
+        let f = Fields::of(&row, "audit_records", "waiting");
+        Ok((f.count("waiting")?, f.maybe_time("oldest")?))
+    }
+}
+
+#[async_trait]
+impl ProofStore for Engine {
+    async fn audit_keys(&self) -> Result<Vec<AuditKey>, StoreError> {
+        let rows = sqlx::query("SELECT id, public, sealed, vouched, created_at FROM audit_keys ORDER BY created_at, id")
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .doing("read the keys of the log")?;
+        let key = |row| {
+            let f = Fields::of(row, "audit_keys", "id");
+            Ok(AuditKey {
+                id: f.parsed("id", KeyId::parse)?,
+                public: f.value("public")?,
+                sealed: f.value("sealed")?,
+                vouched: f.value("vouched")?,
+                created_at: f.time("created_at")?,
+            })
+        };
+        rows.iter().map(key).collect()
+    }
+
+    async fn add_audit_key(&self, key: &AuditKey, first: bool) -> Result<bool, StoreError> {
+        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+        // One at a time: of nodes that start together one makes the first key.
+        sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")
+            .execute(&mut *tx)
+            .await
+            .doing("lock the keys of the log")?;
+        let done = sqlx::query(
+            "INSERT INTO audit_keys (id, public, sealed, vouched, created_at) SELECT $1, $2, $3, $4, $5 \
+             WHERE NOT $6 OR NOT EXISTS (SELECT 1 FROM audit_keys)",
+        )
+        .bind(key.id.as_str())
+        .bind(&key.public[..])
+        .bind(&key.sealed[..])
+        .bind(&key.vouched[..])
+        .bind(key.created_at.millis())
+        .bind(first)
+        .execute(&mut *tx)
+        .await
+        .doing("write a key of the log")?;
+        tx.commit().await.doing("commit a key of the log")?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn audit_chains(&self) -> Result<Vec<ChainId>, StoreError> {
+        let rows = sqlx::query(CHAINS).fetch_all(&mut *self.reader().await?).await.doing("read the chains of the log")?;
+        rows.iter().map(|row| Fields::of(row, "audit_batches", "chain").parsed("chain", ChainId::parse)).collect()
+    }
+
+    async fn audit_batches(&self, chain: &ChainId, after: u64, limit: u32) -> Result<Vec<Batch>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(BATCH);
+        query.push(" WHERE chain = ").push_bind(chain.as_str().to_owned());
+        query.push(" AND seq > ").push_bind(after.cast_signed());
+        query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read batches of the log")?;
+        rows.iter().map(batch).collect()
+    }
+
+    async fn audit_batches_numbered(&self, numbers: &[i64]) -> Result<Vec<Batch>, StoreError> {
+        let Some(last) = numbers.last() else { return Ok(Vec::new()) };
+        // Filled up as lists of ids are: few statements differ.
+        let filled = numbers.len().next_power_of_two();
+        let mut query = QueryBuilder::<Db>::new(BATCH);
+        let mut places = query.push(" WHERE number IN (").separated(", ");
+        for number in numbers.iter().chain(std::iter::repeat(last)).take(filled) {
+            places.push_bind(*number);
+        }
+        query.push(")");
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read batches of the log")?;
+        rows.iter().map(batch).collect()
+    }
+
+    async fn audit_trims(&self, limit: u32) -> Result<Vec<Batch>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(BATCH);
+        query.push(" WHERE trim_to IS NOT NULL ORDER BY trim_to DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read what may be deleted")?;
+        rows.iter().map(batch).collect()
+    }
+
+    async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, denied, reason, status, \
+             record, sealed FROM audit_records WHERE id IN ",
+        );
+        among(&mut query, ids.iter().map(RecordId::as_str));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read records to be proved")?;
+        rows.iter().map(proved).collect()
+    }
+
+    async fn seals_of(&self, ids: &[RecordId]) -> Result<HashMap<RecordId, Sealing>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT DISTINCT sealed FROM audit_records WHERE sealed <> 0 AND id IN ");
+        among(&mut query, ids.iter().map(RecordId::as_str));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("look where records were sealed")?;
+        let number = |row| Fields::of(row, "audit_records", "sealed").value::<i64>("sealed");
+        let numbers = rows.iter().map(number).collect::<Result<Vec<_>, _>>()?;
+        let wanted: HashSet<&RecordId> = ids.iter().collect();
+        let mut seals = HashMap::new();
+        for numbers in numbers.chunks(SOME) {
+            for batch in self.audit_batches_numbered(numbers).await? {
+                let has = batch.entries().unwrap_or_default().into_iter().filter(|entry| wanted.contains(&entry.id));
+                seals.extend(has.map(|entry| {
+                    let (chain, fingerprint) = (batch.chain.clone(), entry.text.to_string());
+                    (entry.id, Sealing { chain, sequence: batch.seq, fingerprint })
+                }));
+            }
+        }
+        Ok(seals)
+    }
+
+    async fn placed_records(&self, after: Option<&str>, limit: u32) -> Result<Vec<Placed>, StoreError> {
+        let rows = sqlx::query("SELECT id, time, org_id, sealed FROM audit_records WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after.unwrap_or_default())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .doing("read where records are")?;
+        let placed = |row| {
+            let f = Fields::of(row, "audit_records", "id");
+            Ok(Placed { id: f.value("id")?, time: f.time("time")?, org: f.value("org_id")?, sealed: f.value("sealed")? })
+        };
+        rows.iter().map(placed).collect()
+    }
+
+    async fn forget_batches(&self, trim: Timestamp) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        for chain in self.audit_chains().await? {
+            loop {
+                let past = "SELECT MAX(seq) FROM (SELECT seq, newest, at FROM audit_batches WHERE chain = $1 ORDER BY seq LIMIT $2) AS p \
+                            WHERE newest < $3 AND at < $3";
+                let last: Option<i64> = sqlx::query_scalar(past)
+                    .bind(chain.as_str())
+                    .bind(FORGOTTEN)
+                    .bind(trim.millis())
+                    .fetch_one(&mut *self.reader().await?)
+                    .await
+                    .doing("look for batches that are past")?;
+                let Some(last) = last else { break };
+                // All of a chain goes when all of it is past: nobody writes to it any more, or it would say so every hour.
+                let done = sqlx::query(
+                    "DELETE FROM audit_batches WHERE chain = $1 AND (seq < $2 OR (seq = $2 AND NOT EXISTS \
+                     (SELECT 1 FROM audit_batches l WHERE l.chain = $1 AND l.seq > $2)))",
+                )
+                .bind(chain.as_str())
+                .bind(last)
+                .execute(&mut *self.writer().await?)
+                .await
+                .doing("forget batches of the log")?;
+                forgotten += done.rows_affected();
+                if done.rows_affected() == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(forgotten)
+    }
+}
