@@ -143,6 +143,7 @@ contract! {
         what_was_revoked_of_a_machine_stays_so_until_it_is_allowed
         only_the_owner_revokes_and_only_once
         an_expired_grant_has_already_ended
+        what_had_expired_is_not_ended_again
         grants_are_listed_newest_first
         grants_are_found_page_by_page
         grants_are_found_by_who_holds_what
@@ -152,7 +153,6 @@ contract! {
         all_is_taken_from_a_grant_or_nothing
         live_grants_are_counted_and_come_in_pages
         the_end_of_many_grants_is_told_in_one_line
-        what_had_expired_is_not_ended_again
         grants_end_while_their_use_is_noted
     }
     tokens {
