@@ -19,12 +19,12 @@ pub(super) const AT_ONCE: usize = 500;
 /// Grants that nodes are told of one by one.
 pub(super) const FEW: usize = 64;
 
-/// Which grants end.
+/// Which grants end, of those that have not ended by themselves.
 #[derive(Clone, Copy)]
 pub(super) enum Ending<'a> {
-    /// One, unless it has ended by itself; with an owner, only that user's.
+    /// One; with an owner, only that user's.
     One(&'a GrantId, Option<&'a UserId>),
-    /// These, as many as fit into one statement, unless they have ended by themselves.
+    /// These, as many as fit into one statement.
     These(&'a [GrantId]),
     /// Every grant of a user.
     User(&'a UserId),
@@ -102,23 +102,24 @@ fn words(reason: RevokeReason) -> Result<(String, Option<String>), StoreError> {
     }
 }
 
-/// Locks the grants that end, in the order of their ids. Where many end, what has expired stays as it is, or its history would say
-/// that somebody ended it. Another node, whose clock is behind, may think for a moment that it lives: no longer than it would have
-/// lived there anyway, since every look at a token asks for the end of its grant, and no verb moves that end away again. A machine's
-/// grant, which is written anew, has none.
+/// Locks the grants that end, in the order of their ids. What has expired stays as it is, or its history would say that somebody
+/// ended it. Another node, whose clock is behind, may think for a moment that it lives: no longer than it would have lived there
+/// anyway, since every look at a token asks for the end of its grant, and no verb moves that end away again. A machine's grant,
+/// which is written anew, has none.
 async fn hold(tx: &mut Tx<'_>, which: Ending<'_>) -> Result<Vec<GrantId>, StoreError> {
     let at = tx.cause.at.millis();
-    let mut query = QueryBuilder::<Db>::new("SELECT id FROM grants WHERE revoked_at IS NULL");
+    let mut query =
+        QueryBuilder::<Db>::new("SELECT id FROM grants WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ");
+    query.push_bind(at).push(")");
     match which {
         Ending::One(id, owner) => {
             query.push(" AND id = ").push_bind(id.as_str());
-            query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(")");
             if let Some(owner) = owner {
                 query.push(" AND user_id = ").push_bind(owner.as_str());
             }
         }
         Ending::These(ids) => {
-            query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(") AND id IN ");
+            query.push(" AND id IN ");
             among(&mut query, ids.iter().map(GrantId::as_str));
         }
         Ending::User(user) => drop(query.push(" AND user_id = ").push_bind(user.as_str())),
@@ -139,9 +140,6 @@ async fn hold(tx: &mut Tx<'_>, which: Ending<'_>) -> Result<Vec<GrantId>, StoreE
             // A scope has no character that JSON escapes: it stands there as it is, in quotation marks.
             query.push(") AND REPLACE(scopes, ").push_bind(format!("\"{scope}\"")).push(", '') <> scopes");
         }
-    }
-    if !matches!(which, Ending::One(..) | Ending::These(..)) {
-        query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at).push(")");
     }
     query.push(" ORDER BY id").push(HOLD);
     let rows = query.build().fetch_all(tx.connection()).await.doing("lock the grants that end")?;
