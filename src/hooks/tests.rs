@@ -35,6 +35,22 @@ fn what_is_put_before_hooks_is_what_they_know() {
 }
 
 #[test]
+fn every_revocation_is_told_or_says_why_not() {
+    let untold = [
+        (Operation::GrantRevokeUser, "its user ended it, or agreed to another in its place"),
+        (Operation::GrantRevokeClient, "the application gave it back, or asks for nothing more that it holds"),
+    ];
+    let mut seen = 0;
+    for operation in Operation::ALL.iter().filter(|operation| operation.name().starts_with("grant.revoke.")) {
+        let told = of_operation(*operation) == Some(HookEvent::GrantRevoked);
+        let why = untold.iter().find(|(which, _)| which.name() == operation.name()).map(|(_, why)| *why);
+        assert_eq!(told, why.is_none(), "{}: {why:?}", operation.name());
+        seen += 1;
+    }
+    assert!(seen > untold.len(), "{seen} revocations");
+}
+
+#[test]
 fn pauses_double_up_to_an_hour_and_differ() {
     let entropy = SeededEntropy::new(3);
     for (attempt, whole) in [(1, 5), (2, 10), (5, 80), (10, 2560), (11, 3600), (40, 3600), (u32::MAX, 3600)] {

@@ -284,6 +284,28 @@ async fn what_is_done_with_a_token_is_told_of_whom_it_was_done_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_ends_with_its_installation_is_told() {
+    let mut receiver = Receiver::answering(200).await;
+    let gw = Gateway::start_with(told([receiver.hook("all", "events = [\"grant_revoked\"]")])).await;
+    let ada = gw.open_caller("acme", &["admin"], "grants:write clients:write").await;
+    let eve = gw.user("eve@acme.test").await;
+    gw.member(&ada.org, &eve, &["viewer"]).await;
+    let new = serde_json::json!({ "name": "Sync", "redirect_uris": ["https://sync.test/cb"], "scopes": ["metrics:read"] });
+    let made = through_the_api(&gw, &ada, ("POST", "/apps"), &new).await;
+    let id = |name: &str| made["app"][name].as_str().expect("an id").to_owned();
+    let draft = tollgate::types::ClientId::parse(&id("draft_client")).expect("an id");
+    let draft = gw.running.node.store.client(&draft).await.expect("an answer").expect("a client");
+    let hers = gw.grant(&ada.org, &eve, &draft, "metrics:read").await;
+    through_the_api(&gw, &ada, ("DELETE", &format!("/installations/{}", id("id"))), &Value::Null).await;
+    let revoked = receiver.next().await.json();
+    let data = &revoked["data"];
+    assert_eq!((&revoked["type"], &data["user"]["email"]), (&"grant_revoked".into(), &"eve@acme.test".into()));
+    assert_eq!((&data["grant"], &data["client"]["id"]), (&hers.id.as_str().into(), &hers.client.as_str().into()));
+    assert_eq!(data["by"]["email"], "ada@acme.test");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_fails_is_told_later_under_the_same_id() {
     let mut receiver = Receiver::answering(503).await;
     let gw = Gateway::start_with(told([receiver.hook("all", "")])).await;
