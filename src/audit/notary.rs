@@ -102,25 +102,22 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
         let mut state = self.state.lock().await;
         if state.is_doubtful {
             state.last = self.store.chain_head(&state.chain).await?;
-            state.is_doubtful = false;
         }
+        // Until an answer has come: who asks may be given up before.
+        state.is_doubtful = true;
         Ok(state)
     }
 
     /// Keeps where the chain ends now.
     fn keep(&self, state: &mut State, written: Result<Option<Head>, StoreError>) -> Result<bool, StoreError> {
-        match written {
-            Ok(Some(head)) => {
-                self.metrics.sealed();
-                state.last = Some(head);
-                Ok(true)
-            }
-            Ok(None) => Ok(false),
-            Err(error) => {
-                state.is_doubtful = true;
-                Err(error)
-            }
+        let head = written?;
+        state.is_doubtful = false;
+        let is_new = head.is_some();
+        if let Some(head) = head {
+            self.metrics.sealed();
+            state.last = Some(head);
         }
+        Ok(is_new)
     }
 
     fn place<'a>(&'a self, state: &'a State, signer: &'a dyn Signer) -> Place<'a> {

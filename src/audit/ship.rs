@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Backlog, Journal};
@@ -20,6 +20,8 @@ const BATCH: usize = 500;
 const POLL: Duration = Duration::from_millis(40);
 /// How long to wait after a failure: at first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// How long sealing what is left may hold up a stop.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many running calls are remembered whole; the rest is read again from its file.
 const MEMORY_LIMIT: usize = 20_000;
 
@@ -82,11 +84,11 @@ impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
             self.notary.sweep().await?;
             self.notary.say().await
         };
-        if let Err(error) = done.await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "records are left to be sealed by another node, or at the next start"
-            );
+        let left = "records are left to be sealed by another node, or at the next start";
+        match timeout(PATIENCE, done).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "{left}"),
+            Err(_) => tracing::warn!("{left}: the store does not answer"),
         }
     }
 

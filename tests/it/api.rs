@@ -559,7 +559,12 @@ async fn the_log_is_searched_by_every_field_and_exported_as_a_file() {
     let file = world.get(&format!("/audit/export?{search}"), &world.admin).await;
     assert_eq!((file.status, file.header("content-type")), (200, Some("application/x-ndjson")), "{file:?}");
     assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"audit-acme.ndjson\""));
-    let lines: Vec<Value> = file.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut lines: Vec<Value> = file.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    // A file says of each record where it was sealed as well.
+    for line in &mut lines {
+        let seal = line["unmapped"].as_object_mut().and_then(|unmapped| unmapped.remove("chain")).expect("a seal");
+        assert!(seal["fingerprint"].as_str().is_some_and(|print| print.starts_with("sha256:")), "{seal}");
+    }
     let listed: Vec<_> = found(search).await.iter().map(|one| one["ocsf"].clone()).collect();
     // Calls that came after the export stand before it in the search.
     assert!(lines.len() >= 2 && listed.ends_with(&lines), "{lines:?} {listed:?}");

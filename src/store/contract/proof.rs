@@ -44,6 +44,7 @@ proofs! {
     records_that_come_again_are_sealed_once
     an_answer_that_was_lost_breaks_no_chain
     two_processes_with_one_chain_take_turns
+    who_is_given_up_breaks_no_chain
     what_others_wrote_is_sealed_by_one_of_them
     a_clock_that_was_set_back_is_no_fault
     a_changed_record_is_named
@@ -330,6 +331,45 @@ async fn an_answer_that_was_lost_breaks_no_chain(site: &Site) {
     }
     let report = site.proved().await;
     assert_eq!((report.records, report.batches), (4, 4));
+}
+
+/// A store that does not answer after it has done what it was told.
+struct Silent(SharedStore);
+
+#[async_trait]
+impl SealStore for Silent {
+    async fn append_sealed(&self, records: &[Written], place: &Place<'_>) -> Result<Option<Head>, StoreError> {
+        self.0.append_sealed(records, place).await
+    }
+    async fn seal_waiting(&self, place: &Place<'_>, limit: u32) -> Result<Option<Head>, StoreError> {
+        self.0.seal_waiting(place, limit).await
+    }
+    async fn seal_word(&self, place: &Place<'_>, trim: Option<Timestamp>) -> Result<Head, StoreError> {
+        self.0.seal_word(place, trim).await?;
+        std::future::pending().await
+    }
+    async fn chain_head(&self, chain: &ChainId) -> Result<Option<Head>, StoreError> {
+        self.0.chain_head(chain).await
+    }
+    async fn waiting_to_be_sealed(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.0.waiting_to_be_sealed().await
+    }
+}
+
+async fn who_is_given_up_breaks_no_chain(site: &Site) {
+    let notary = site.notary_on(Arc::new(Silent(site.store.clone())), "a");
+    let written = async {
+        while site.store.chain_head(&chain("a")).await.expect("an answer").is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        said = notary.say() => panic!("{said:?}"),
+        () = written => {}
+    }
+    let records = Written::all(&[call(None, "loki", Decision::Allowed, 1)]).expect("text");
+    notary.append(&records).await.expect("stored at the first attempt");
+    assert_eq!(site.proved().await.batches, 2);
 }
 
 async fn two_processes_with_one_chain_take_turns(site: &Site) {
