@@ -22,7 +22,8 @@ use tollgate::store::{AuditFilter, ClientSecret, Hand, NewAccess, NewRefreshToke
 use tollgate::types::{Clock as _, HashedToken, PlainToken, ScopeSet, TokenKind};
 use tollgate::web::started_session;
 
-use crate::harness::{Caller, Conn, Gateway, Request, Setup, within};
+use crate::harness::http1::{Conn, Request};
+use crate::harness::{Caller, Gateway, Setup, within};
 
 const SECRET: [u8; 24] = *b"twenty-four bytes of key";
 /// A receiver that does not answer at all.
