@@ -10,14 +10,16 @@ pub trait JournalMetrics: Send + Sync + 'static {
     fn refused(&self) {}
     /// A group commit took this long.
     fn synced(&self, _took: Duration) {}
-    /// This many records of this run are finished and not yet in the store.
+    /// This many records are finished and not yet in the store.
     fn depth(&self, _records: u64) {}
-    /// The oldest record that was just stored had waited this long since its request was accepted.
+    /// The oldest record that waits for the store has waited this long since its request was accepted; none for zero.
     fn lag(&self, _lag: Duration) {}
     /// This many records went to the store.
     fn shipped(&self, _records: u64) {}
     /// The store did not take a batch; it is tried again.
     fn retried(&self) {}
+    /// The store refuses a record for good; it stays in its file.
+    fn set_aside(&self) {}
     /// This many calls of an earlier run had no closing line.
     fn unknown(&self, _records: u64) {}
     /// This many writes were found that had been cut short: nobody was told that they succeeded.

@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::{Backlog, Journal};
 use super::notary::Notary;
+use super::pairing::Needs;
 use super::tail::{Damage, Ready, Step, Tail};
 use crate::record::Written;
-use crate::store::SealStore;
+use crate::store::{SealStore, StoreError};
+use crate::types::Chain;
 
 /// Most records in one batch.
 const BATCH: usize = 500;
@@ -98,23 +100,28 @@ impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
             return Pass::Done;
         }
         loop {
-            let Some(read) = self.on_thread(|tail| tail.read(BATCH)).await else { return Pass::GivenUp };
+            let read = self.on_thread(|tail| (tail.read(BATCH), tail.unread())).await;
+            let Some((read, unread)) = read else { return Pass::GivenUp };
             self.report(&read);
             let idle = read.ready.is_empty();
+            let inherited = (read.ready.len() as u64).saturating_sub(read.of_this_run);
+            self.journal.inherited(inherited + unread);
             if !idle && !self.store(read.ready, stop).await {
                 return Pass::GivenUp;
             }
             self.shipped += read.of_this_run;
             self.journal.stored(self.shipped);
+            self.journal.inherited(unread);
             self.journal.metrics().depth(self.journal.backlog());
             if self.tail.as_ref().is_some_and(Tail::holds_files) {
                 self.on_thread(Tail::sweep).await;
             }
             if let Some(error) = read.failure {
-                tracing::error!(%error, "the audit journal can't be read");
+                tracing::error!(error = %Chain(&error), "the audit journal can't be read");
                 return Pass::Unreadable;
             }
             if read.caught_up {
+                self.journal.metrics().lag(Duration::ZERO);
                 return Pass::Done;
             }
             if idle {
@@ -143,15 +150,48 @@ impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
         }
     }
 
-    /// Hands a batch to the store until it is taken; `false` when it is time to stop first.
+    /// Hands a batch to the store until it is taken; `false` when it is time to stop first. What the store would never take is found by
+    /// halves and left in the journal: nothing behind it waits for it.
     async fn store(&mut self, ready: Vec<Ready>, stop: &CancellationToken) -> bool {
         let (records, needs): (Vec<Written>, Vec<_>) = ready.into_iter().map(|r| (r.written, r.needs)).unzip();
+        let mut parts = vec![(&*records, &*needs)];
+        while let Some((part, needs)) = parts.pop() {
+            match self.offer(part, stop).await {
+                Offered::Taken => self.taken(part, needs),
+                Offered::Refused(error) => {
+                    let middle = part.len() / 2;
+                    if middle == 0 {
+                        self.set_aside(part, &error);
+                    } else {
+                        let ((one, other), (ones, others)) = (part.split_at(middle), needs.split_at(middle));
+                        parts.extend([(other, others), (one, ones)]);
+                    }
+                }
+                Offered::GivenUp => return false,
+            }
+        }
+        true
+    }
+
+    /// Hands records to the store until it answers.
+    async fn offer(&self, records: &[Written], stop: &CancellationToken) -> Offered {
         let mut pause = BACKOFF.0;
-        while let Err(error) = self.notary.append(&records).await {
-            self.journal.metrics().retried();
-            tracing::warn!(%error, records = records.len(), "the store does not take audit records; they stay in the journal");
+        loop {
+            let error = match self.notary.append(records).await {
+                Ok(()) => return Offered::Taken,
+                Err(error @ StoreError::Rejected { .. }) => return Offered::Refused(error),
+                Err(error) => error,
+            };
+            let metrics = self.journal.metrics();
+            metrics.retried();
+            metrics.lag(self.age(records));
+            tracing::warn!(
+                error = %Chain(&error),
+                records = records.len(),
+                "the store does not take audit records; they stay in the journal"
+            );
             if stop.is_cancelled() {
-                return false;
+                return Offered::GivenUp;
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -160,17 +200,31 @@ impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
             self.journal.tend();
             pause = (pause * 2).min(BACKOFF.1);
         }
+    }
+
+    fn taken(&mut self, records: &[Written], needs: &[Needs]) {
         let metrics = self.journal.metrics();
         metrics.shipped(records.len() as u64);
-        if let Some(oldest) = records.iter().map(|r| r.record.time).min() {
-            metrics.lag(self.journal.clock().now().since(oldest));
-        }
+        metrics.lag(self.age(records));
         if let Some(tail) = &mut self.tail {
             for needs in needs {
-                tail.stored(needs);
+                tail.stored(*needs);
             }
         }
-        true
+    }
+
+    /// Leaves records in their files, which stay: the next start tries them again, perhaps with a program that can store them.
+    fn set_aside(&self, records: &[Written], error: &StoreError) {
+        for Written { record, .. } in records {
+            self.journal.metrics().set_aside();
+            tracing::error!(record = %record.id, error = %Chain(error), "the store refuses a record; it stays in the journal");
+        }
+    }
+
+    /// How long the oldest of these has waited.
+    fn age(&self, records: &[Written]) -> Duration {
+        let oldest = records.iter().map(|r| r.record.time).min();
+        oldest.map_or(Duration::ZERO, |oldest| self.journal.clock().now().since(oldest))
     }
 
     fn report(&self, step: &Step) {
@@ -189,6 +243,16 @@ impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
             tracing::error!(lines = corrupt, "the audit journal has lines that can't be read; their file is kept");
         }
     }
+}
+
+/// What the store said to records.
+enum Offered {
+    /// It has them.
+    Taken,
+    /// It never takes one of them.
+    Refused(StoreError),
+    /// It was time to stop before it took them.
+    GivenUp,
 }
 
 /// How an attempt to move everything went.

@@ -13,6 +13,9 @@ use crate::record::{AuditRecord, Callers, Written};
 /// How many files that were read to the end may wait for calls that still run, before these are written again.
 const MAX_HELD: usize = 4;
 
+/// What a finished record takes in a file, by experience: an opening and a closing.
+const RECORD_BYTES: u64 = 1000;
+
 /// Longest stretch without a line feed that is looked at as one line.
 const MAX_CHUNK: u64 = 2 * MAX_LINE as u64;
 
@@ -106,6 +109,12 @@ impl Tail {
             }
             _ => true,
         }
+    }
+
+    /// About how many records are in files of earlier runs that were not opened yet.
+    pub(super) fn unread(&self) -> u64 {
+        let bytes = self.old.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len());
+        bytes.sum::<u64>() / RECORD_BYTES
     }
 
     /// Whether files wait to be removed.

@@ -29,6 +29,14 @@ impl JournalMetrics for JournalMeter {
         self.0.audit_lag.set(i64::try_from(lag.as_secs()).unwrap_or(i64::MAX));
     }
 
+    fn retried(&self) {
+        self.0.audit_retried.inc();
+    }
+
+    fn set_aside(&self) {
+        self.0.audit_set_aside.inc();
+    }
+
     fn unknown(&self, records: u64) {
         self.0.audit_unknown.inc_by(records);
     }

@@ -23,8 +23,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// The ticks that are looked back on: a fifth of a second.
 const TICKS: u32 = (1 << 20) - 1;
 /// In how many of them it must have been late before anything is shed; not in all, since of those who wait some are let in before the
-/// others. And how often that must have been measured in them, since one long computation is no load.
+/// others.
 const LATE: u32 = 15;
+/// How often that must have been measured to its end, of the last [`u16::BITS`] times: one long computation is no load.
 const SEEN: u32 = 3;
 /// How many ticks without a request that is shed end it: longer than who was shed may be made to wait.
 const OVER: u32 = 300;
@@ -292,9 +293,9 @@ struct Pace {
     shedding: Option<(f64, u32)>,
     /// Begun in a tick lately, while none is shed.
     usual: f64,
-    /// In which of the last ticks it was late, and in which it was measured to have been; a bit each, of [`TICKS`].
+    /// In which of the last ticks it was late, of [`TICKS`], and which of the last measurements said so; a bit each.
     late: u32,
-    seen: u32,
+    seen: u16,
 }
 
 impl Pace {
@@ -317,22 +318,22 @@ impl Pace {
 
     fn begins(&mut self, waited: Waited, most: Duration, begun: u32) -> bool {
         self.usual = self.usual.mul_add(0.9, f64::from(begun) * 0.1).max(LEAST);
-        match waited {
-            Waited::For(wait) => self.note(wait > most, wait > most),
-            Waited::Still(wait) if wait > most => self.note(true, false),
-            // It may become late yet: this tick says nothing.
-            Waited::Still(_) => {}
+        let (late, measured) = match waited {
+            Waited::For(wait) => (wait > most, true),
+            Waited::Still(wait) => (wait > most, false),
+        };
+        // Who has not waited long yet may be late all the same: such a tick says nothing.
+        if late || measured {
+            self.late = ((self.late << 1) | u32::from(late)) & TICKS;
+        }
+        if measured {
+            self.seen = (self.seen << 1) | u16::from(late);
         }
         let begins = self.late.count_ones() >= LATE && self.seen.count_ones() >= SEEN;
         if begins {
             (self.late, self.seen) = (0, 0);
         }
         begins
-    }
-
-    fn note(&mut self, late: bool, seen: bool) {
-        self.late = (self.late << 1 | u32::from(late)) & TICKS;
-        self.seen = (self.seen << 1 | u32::from(seen)) & TICKS;
     }
 }
 
@@ -395,6 +396,17 @@ mod tests {
         let unlucky = (1..15).map(|n| Waited::Still(TICK * n)).chain([Waited::For(TICK * 15)]);
         let waits = unlucky.chain([SHORT; 3]).cycle().take(80);
         assert!(waits.into_iter().any(|waited| admission.tick(waited, MOST)));
+    }
+
+    #[test]
+    fn the_longer_they_wait_the_surer_it_is() {
+        for ticks in [3, 10, 30, 100] {
+            let admission = Admission::default();
+            let waits = (1..ticks).map(|n| Waited::Still(TICK * n)).chain([Waited::For(TICK * ticks)]);
+            let begins = waits.cycle().take(1000).position(|waited| admission.tick(waited, MOST));
+            let most = usize::try_from(ticks * 4).unwrap_or(0).max(40);
+            assert!(begins.is_some_and(|tick| tick < most), "{begins:?} with {ticks} ticks of waiting");
+        }
     }
 
     #[test]

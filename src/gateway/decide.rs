@@ -149,7 +149,12 @@ pub async fn decide(node: &Node, overload: &Overload, prepared: &Prepared, head:
         return refused(denial, reached(&asked, origin));
     }
     match permitted(node, &asked, seen).await {
-        Ok(permit) => admitted(api, permit, origin, request),
+        Ok(permit) => {
+            if let Some(principal) = permit.principal() {
+                overload.admission.know(from, &principal.org.id);
+            }
+            admitted(api, permit, origin, request)
+        }
         Err(kept) => {
             let Refused { denial, route, principal, claims } = *kept;
             refused(denial, About { route, principal, claims, ..reached(&asked, origin) })

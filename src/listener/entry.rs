@@ -114,9 +114,6 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             if admitted.request.close() {
                 session.set_keepalive(None);
             }
-            if let Some(principal) = admitted.permit.principal() {
-                front.overload.admission.know(apart, &principal.org.id);
-            }
             go(&desk, session, ctx, *admitted).await
         }
     }

@@ -57,6 +57,10 @@ pub struct Metrics {
     pub audit_lag: IntGauge,
     /// Calls whose outcome nobody saw.
     pub audit_unknown: IntCounter,
+    /// Batches of records that the store did not take; each is tried again.
+    pub audit_retried: IntCounter,
+    /// Records that the store refuses for good.
+    pub audit_set_aside: IntCounter,
     /// Batches of the log that this node sealed.
     pub audit_batches: IntCounter,
     /// Records that wait to be sealed, by any node.
@@ -229,6 +233,8 @@ impl Default for Metrics {
             audit_refused: b
                 .counter("tollgate_audit_refused_writes_total", "Journal writes that failed; their requests were refused"),
             audit_lag: b.gauge("tollgate_audit_lag_seconds", "Age of the oldest journal record that is not in the store yet"),
+            audit_retried: b.counter("tollgate_audit_retried_batches_total", "Batches the store did not take; tried again"),
+            audit_set_aside: b.counter("tollgate_audit_set_aside_total", "Records the store refuses; they stay in the journal"),
             audit_unknown: b.counter("tollgate_audit_outcome_unknown_total", "Calls whose outcome a crash hid"),
             audit_batches: b.counter("tollgate_audit_batches_total", "Batches of the audit log that were sealed"),
             audit_unsealed: b.gauge("tollgate_audit_unsealed_records", "Records that wait to be sealed"),

@@ -61,6 +61,8 @@ struct Shared {
     finished: AtomicU64,
     /// Of those, how many the store has.
     stored: AtomicU64,
+    /// Records of earlier runs that the store does not have, as far as they are counted.
+    inherited: AtomicU64,
     /// Closing lines that could not be written yet.
     parked: Mutex<Vec<Closed>>,
     committer: Option<Committer>,
@@ -141,6 +143,7 @@ impl Journal {
             failing: AtomicBool::new(false),
             finished: AtomicU64::new(0),
             stored: AtomicU64::new(0),
+            inherited: AtomicU64::new(0),
             parked: Mutex::default(),
             committer,
             flushes,
@@ -183,10 +186,12 @@ impl Journal {
         self.0.failing.load(Ordering::Relaxed)
     }
 
-    /// Records of this run that were finished and that the store does not have.
+    /// Records that were finished and that the store does not have. Those of earlier runs are estimated by the size of their files until
+    /// they are read.
     #[must_use]
     pub fn backlog(&self) -> u64 {
-        self.finished().saturating_sub(self.0.stored.load(Ordering::Relaxed))
+        let own = self.finished().saturating_sub(self.0.stored.load(Ordering::Relaxed));
+        own + self.0.inherited.load(Ordering::Relaxed)
     }
 
     /// Returns when every record that was finished before the call is in the store. Waits as long as the store can't be used.
@@ -215,6 +220,11 @@ impl Journal {
     /// So many records of this run are in the store.
     pub(super) fn stored(&self, records: u64) {
         self.0.stored.store(records, Ordering::Relaxed);
+    }
+
+    /// So many records of earlier runs are not in the store.
+    pub(super) fn inherited(&self, records: u64) {
+        self.0.inherited.store(records, Ordering::Relaxed);
     }
 
     /// The first segment of this run behind number `after`.

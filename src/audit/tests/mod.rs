@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::{Condvar, Mutex};
@@ -204,6 +205,13 @@ impl Site {
         Journal::open_on(Box::new(disk.clone()), hold, &node, self.options, self.clock.clone(), Arc::new(NoMetrics)).unwrap()
     }
 
+    /// One that is measured.
+    fn open_measured(&self, metrics: &Arc<Meter>) -> (Journal, Backlog) {
+        let (node, disk) = (NodeId::parse("node_1").unwrap(), Box::new(Files));
+        let hold = Hold::take(self.path()).unwrap();
+        Journal::open_on(disk, hold, &node, self.options, self.clock.clone(), Arc::clone(metrics) as _).unwrap()
+    }
+
     fn segments(&self) -> Vec<PathBuf> {
         recover::segments(self.path()).unwrap()
     }
@@ -218,12 +226,34 @@ impl Site {
     }
 }
 
+/// What was measured last.
+#[derive(Debug, Default)]
+struct Meter {
+    lag: AtomicU64,
+    set_aside: AtomicU64,
+    retried: AtomicU64,
+}
+
+impl JournalMetrics for Meter {
+    fn lag(&self, lag: Duration) {
+        self.lag.store(lag.as_secs(), Ordering::SeqCst);
+    }
+    fn set_aside(&self) {
+        self.set_aside.fetch_add(1, Ordering::SeqCst);
+    }
+    fn retried(&self) {
+        self.retried.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// A store that keeps records by id and can be told to fail.
 #[derive(Default)]
 struct MemoryStore {
     records: Mutex<BTreeMap<RecordId, AuditRecord>>,
     appended: AtomicU64,
     failures: AtomicI64,
+    /// A record that is never taken.
+    refused: Option<RecordId>,
 }
 
 impl MemoryStore {
@@ -241,6 +271,9 @@ impl SealStore for MemoryStore {
     async fn append_sealed(&self, records: &[Written], _: &Place<'_>) -> Result<Option<Head>, StoreError> {
         if self.failures.fetch_sub(1, Ordering::SeqCst) > 0 {
             return Err(StoreError::Unusable("down".into()));
+        }
+        if records.iter().any(|written| Some(&written.record.id) == self.refused.as_ref()) {
+            return Err(StoreError::Rejected { what: "write audit records", source: "too long".into() });
         }
         self.appended.fetch_add(records.len() as u64, Ordering::SeqCst);
         let mut stored = self.records.lock();

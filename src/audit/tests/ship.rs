@@ -191,3 +191,61 @@ async fn opening_waits_for_no_poll() {
     assert!(ready.is_ready(), "without power loss in mind nothing is awaited");
     drop(ready);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_the_store_refuses_keeps_nobody_waiting_and_stays() {
+    let site = Site::new();
+    let measured = Arc::new(Meter::default());
+    let (journal, backlog) = site.open_measured(&measured);
+    let bad = RecordId::parse("rec_417").unwrap();
+    let store = Arc::new(MemoryStore { refused: Some(bad.clone()), ..MemoryStore::default() });
+    let shipper = start(&journal, backlog, &store);
+    for n in 0..1000 {
+        journal.refused(&opening(n)).unwrap();
+    }
+    assert!(journal.flush().await, "those behind it arrive");
+    assert_eq!((store.all().len(), measured.set_aside.load(Ordering::SeqCst), journal.backlog()), (999, 1, 0));
+    assert!(!store.all().iter().any(|record| record.id == bad));
+    shipper.stop().await;
+    drop(journal);
+    // A program that can store it finds it where it was.
+    let (journal, backlog) = site.open();
+    let store = MemoryStore::failing(0);
+    let shipper = start(&journal, backlog, &store);
+    assert!(journal.flush().await);
+    assert!(store.all().iter().any(|record| record.id == bad));
+    shipper.stop().await;
+    assert_eq!(site.segments().len(), 1, "and lets go of its file");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_store_that_is_down_is_measured() {
+    let site = Site::new();
+    let (journal, _backlog) = site.open();
+    for n in 0..700 {
+        journal.refused(&opening(n)).unwrap();
+    }
+    drop(journal);
+    let measured = Arc::new(Meter::default());
+    let after = site.after_kill();
+    let (journal, backlog) = after.open_measured(&measured);
+    let store = MemoryStore::failing(i64::MAX);
+    let shipper = start(&journal, backlog, &store);
+    let retried = || measured.retried.load(Ordering::SeqCst);
+    while retried() < 2 {
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert!(journal.backlog() >= 500, "{} of an earlier run wait", journal.backlog());
+    after.clock.advance(Duration::from_secs(90));
+    let before = retried();
+    while retried() == before {
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert!(measured.lag.load(Ordering::SeqCst) >= 90, "{measured:?}");
+    store.failures.store(0, Ordering::SeqCst);
+    assert!(journal.flush().await);
+    assert_eq!((store.all().len(), journal.backlog(), measured.lag.load(Ordering::SeqCst)), (700, 0, 0));
+    shipper.stop().await;
+}
