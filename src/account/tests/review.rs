@@ -29,7 +29,8 @@ async fn the_review_proposes_what_use_suggests() {
 
     let config = world.node.config.load_full();
     let mut found = newest(&world.node, &config, &world.acme, Wanted::default(), (None, 9)).await.expect("a store");
-    found.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
+    let idle_first = |e: &crate::review::Entry| (e.last_used_at.unwrap_or(e.granted_at), e.grant.clone());
+    found.sort_by_key(idle_first);
     let told: Vec<_> = found.iter().map(|e| (&e.grant, e.proposal, e.unused_scopes.to_string())).collect();
     let expected = [
         (&old.id, Proposal::Revoke, "metrics:read".to_owned()),
@@ -51,7 +52,7 @@ async fn the_review_proposes_what_use_suggests() {
     assert!(csv.body.contains("\"'=Idle\"") && !csv.body.contains("eve@evil.test"), "{}", csv.body);
     let json = world.get(Some(&ada), "/orgs/acme/review.json").await;
     let mut read: Vec<crate::review::Entry> = serde_json::from_str(&json.body).expect("what the command reads");
-    read.sort_by_key(|e| e.last_used_at.unwrap_or(e.granted_at));
+    read.sort_by_key(idle_first);
     assert_eq!(read, found);
     let recorded = world.get(Some(&ada), "/orgs/acme/audit?text=access.review&from=2026-11-21").await;
     assert_eq!(recorded.body.matches("<code>access.review</code>").count(), 2, "{}", recorded.body);

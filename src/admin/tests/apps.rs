@@ -131,7 +131,7 @@ async fn a_node_and_its_admin_api_agree_about_apps() {
     assert!(of("published")["client_secret"].is_string() && of("again")["client_secret"].is_null());
     assert_eq!(of("twice")["created"], false);
     assert_eq!(of("version 1")["scopes"].as_array().map(Vec::len), Some(2));
-    assert!(of("clients").as_array().is_some_and(|all| all.iter().all(|c| c["state"] == "disabled")));
+    assert!(of("clients")["data"].as_array().is_some_and(|all| all.iter().all(|c| c["state"] == "disabled")));
 }
 
 #[tokio::test]

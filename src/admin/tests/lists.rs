@@ -97,9 +97,14 @@ async fn story(admin: &dyn Administration, slug: &str) {
     let users = walked(async |page| admin.users(page).await, |u| u.email.clone(), more).await;
     assert_eq!(users.len(), before + 1, "the one behind: {users:?}");
     assert!(users.is_sorted() && users.windows(2).all(|two| two[0] != two[1]), "{users:?}");
-    let beside = async || drop(admin.create_org(org(format!("{slug}-two"))).await.expect("an organization"));
+    admin.create_org(org(format!("{slug}-x"))).await.expect("an organization");
+    let beside = async || {
+        for new in [format!("a-{slug}"), format!("{slug}-two")] {
+            admin.create_org(org(new)).await.expect("an organization");
+        }
+    };
     let orgs = walked(async |page| admin.orgs(page).await, |o| o.slug.to_string(), beside).await;
-    assert_eq!(orgs, [slug.to_owned(), format!("{slug}-two")]);
+    assert_eq!(orgs, [slug.to_owned(), format!("{slug}-two"), format!("{slug}-x")], "the one behind the first page");
 
     for wrong in [
         PageQuery { limit: Some(0), cursor: None },
@@ -146,7 +151,7 @@ fn every_list_that_can_grow_has_pages() {
         None => schema.clone(),
     };
     // What the configuration or the node bounds.
-    let bounded = ["/admin/v1/roles", "/admin/v1/scopes", "/admin/v1/keys", "/admin/v1/upstreams"];
+    let bounded = ["/admin/v1/roles", "/admin/v1/scopes", "/admin/v1/keys", "/admin/v1/audit/keys", "/admin/v1/upstreams"];
     let searches = "/admin/v1/orgs/{org}/members/{user}/searches";
     let mut paged = 0;
     for (path, item) in document["paths"].as_object().expect("paths") {
