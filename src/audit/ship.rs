@@ -67,11 +67,11 @@ impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
                 Pass::Unreadable => {}
                 Pass::GivenUp => return,
             }
-            self.notary.tend().await;
             if stopping {
                 self.finish().await;
                 return;
             }
+            self.notary.tend().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sleep(POLL) => {}

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::gateway::streams::{OpenStream, OpenStreams, Picked};
 use crate::gateway::terms::Terms;
 use crate::node::Node;
+use crate::store::StoreError;
 use crate::token::{Presented, Principal, Rejected};
 
 /// How often everything under way is looked at, whether or not anything has changed.
@@ -185,14 +187,19 @@ async fn ask(node: &Node, calls: Vec<Call>) -> Vec<(Call, Found)> {
     calls.into_iter().map(found).collect()
 }
 
-/// Who calls now, in the order of the calls; nobody where the store fails.
+/// Who calls now, in the order of the calls; nobody where the store fails. What can't be read of one is no reason to know nothing of the
+/// others.
 async fn again(node: &Node, calls: &[Call], config: &Config) -> Vec<Result<Arc<Principal>, Rejected>> {
     let (verifier, now) = (&node.verifier, node.now());
     if let [call] = calls {
         return vec![verifier.again(&call.who, config, now).await];
     }
     let before: Vec<_> = calls.iter().map(|call| Arc::clone(&call.who)).collect();
-    verifier.all_again(&before, config, now).await.unwrap_or_default()
+    match verifier.all_again(&before, config, now).await {
+        Ok(found) => found,
+        Err(StoreError::Inconsistent { .. }) => join_all(before.iter().map(|who| verifier.again(who, config, now))).await,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Ends the requests of a call that are not allowed any more, and keeps what was found with the others.

@@ -34,8 +34,11 @@ pub(super) fn bind(api: &Api, route: &Route, captures: &Captures<'_, '_>, org: &
     let Some(prefix) = prefix(api, org)?.filter(|_| route.enforce != Some(Enforce::Nothing)) else { return Ok(()) };
     if route.index_captures.is_empty() {
         // Every line of such a body names its own: what looks at it sees to that.
-        let lists = matches!(route.index_body, Some(IndexBody::Searches | IndexBody::Bulk | IndexBody::Documents));
-        return if lists { Ok(()) } else { Err(Denial::Selector(labels::Refused::Route)) };
+        return if route.index_body.is_some_and(IndexBody::names_each) {
+            Ok(())
+        } else {
+            Err(Denial::Selector(labels::Refused::Route))
+        };
     }
     let own = |capture: &String| captures.value(capture).is_some_and(|names| prefix.covers(names));
     if route.index_captures.iter().all(own) { Ok(()) } else { Err(foreign(&prefix)) }

@@ -122,6 +122,7 @@ impl Map<'_> {
         match Place::of(&place) {
             Place::Elsewhere => Led::AsItCame,
             Place::Named(authority, path) => self.named(&authority, path, rest),
+            Place::Path(path) if self.is_known_below(path) => Led::To([&resolved(path), rest].concat()),
             Place::Path(path) => self.at(self.base, path, rest),
             Place::Relative(path) => {
                 let folder = self.path.rfind('/').map_or("", |at| &self.path[..at]);
@@ -141,6 +142,13 @@ impl Map<'_> {
             None if is_ours || self.others.iter().any(|endpoint| authority.names(endpoint)) => Led::Nowhere,
             None => Led::AsItCame,
         }
+    }
+
+    /// Whether an upstream that answers at its root says by itself where it is mounted, as Grafana does by `root_url`. Whose own paths
+    /// begin like the mount does not.
+    fn is_known_below(&self, path: &str) -> bool {
+        let is_below = |path: &str| path.strip_prefix(self.mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.base.is_empty() && self.prefix.is_empty() && is_below(&resolved(path)) && !is_below(&self.path)
     }
 
     /// A path of an endpoint whose own path is `base`, below the mount.
@@ -310,6 +318,32 @@ mod tests {
                 ("", Some("")),
             ],
         );
+    }
+
+    #[test]
+    fn an_upstream_that_knows_its_mount_is_taken_at_its_word() {
+        let endpoints = endpoints(&["http://prom.internal:9090"]);
+        let map = |path: &str, prefix| Map {
+            mount: "/prometheus",
+            base: "",
+            path: path.to_owned(),
+            prefix,
+            endpoints: &endpoints,
+            others: Vec::new(),
+        };
+        let led = |map: Map<'_>, to: &str| map.lead(&HeaderValue::from_str(to).expect("a header"));
+        for (to, wanted) in [
+            ("/prometheus/graph?a=b", "/prometheus/graph?a=b"),
+            ("/prometheus", "/prometheus"),
+            ("/prometheus/../login", "/prometheus/login"),
+            ("/prometheuses", "/prometheus/prometheuses"),
+            ("/graph", "/prometheus/graph"),
+        ] {
+            assert_eq!(led(map("/api/v1/query", ""), to).expect("a place"), wanted, "{to}");
+        }
+        let own = led(map("/prometheus/api/v1/query", ""), "/prometheus/graph");
+        assert_eq!(own.expect("a place"), "/prometheus/prometheus/graph", "its own paths begin like the mount");
+        assert!(led(map("/o/acme/api", "/o/acme"), "/prometheus/graph").is_none(), "another tenant's, for all we know");
     }
 
     #[test]

@@ -267,13 +267,16 @@ const TENANT_HEADERS: [&str; 11] = [
 ];
 
 /// Headers with a credential of the caller's own, which the upstream judges by itself.
-const CREDENTIAL_HEADERS: [&str; 6] = [
+const CREDENTIAL_HEADERS: [&str; 9] = [
     "es-client-authentication",
     "es-secondary-authorization",
+    "x-access-token",
     "x-api-key",
     "x-auth-token",
     "x-client-authentication",
     "x-ds-authorization",
+    "x-id-token",
+    "x-refresh-token",
 ];
 
 /// Takes out of a request that passes as it came what must not travel on: credentials of ours, and what would make the upstream

@@ -227,7 +227,12 @@ fn action(prefix: &Prefix, line: &[u8], named: bool) -> Result<Line, Refused> {
 /// Reads the line before a query. An empty one means something else at the start than later on.
 fn search(prefix: &Prefix, line: &[u8], named: bool) -> Result<(), Refused> {
     read(prefix, line, Rule::Every)?;
-    if named { Ok(()) } else { name_theirs([&json(line)?], &SEARCHED) }
+    let head = json(line)?;
+    // OpenSearch makes text of an object there, and cuts it at its commas.
+    if SEARCHED.iter().any(|member| head.get(member).is_some_and(Value::is_object)) {
+        return Err(Refused::Foreign);
+    }
+    if named { Ok(()) } else { name_theirs([&head], &SEARCHED) }
 }
 
 /// Reads a list of documents. Those of `ids` are in the index of the path.

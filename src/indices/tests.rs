@@ -121,6 +121,16 @@ fn at_the_root(kind: IndexBody, body: &str) -> Result<(), Refused> {
     Check::new(acme(), kind, Coding::Plain, &Memory::unlimited()).at_the_root().pass(Some(bytes), true).map(drop)
 }
 
+/// OpenSearch makes `{a=x,beta.a,y}` of such an object, and three names of that.
+#[test]
+fn an_object_names_no_index_before_a_query() {
+    for member in ["index", "indices", "_index"] {
+        let body = format!("{{\"{member}\":{{\"a\":\"x,beta.a,y\"}},\"ignore_unavailable\":true}}\n{{}}\n");
+        assert!(whole(IndexBody::Searches, &body).is_err(), "{body}");
+        assert!(at_the_root(IndexBody::Searches, &body).is_err(), "{body}");
+    }
+}
+
 /// What leaves the index to the path is everybody's, or nobody's, where the path has none.
 #[test]
 fn at_the_root_everything_names_its_index() {

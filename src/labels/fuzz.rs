@@ -113,11 +113,12 @@ pub fn label_parameters(data: &[u8]) {
         Enforce::PromqlQuery,
         Enforce::PromqlMatch,
         Enforce::LogqlQuery,
+        Enforce::LogqlStreams,
         Enforce::LogqlOptional,
         Enforce::LogqlSeries,
         Enforce::AlertmanagerFilter,
         Enforce::AlertmanagerSilences,
-    ][usize::from(*rule) % 7];
+    ][usize::from(*rule) % 8];
     let (query, form) = rest.iter().position(|b| *b == b'\n').map_or((rest, None), |at| (&rest[..at], Some(&rest[at + 1..])));
     let Ok(query) = std::str::from_utf8(query) else { return };
     let (method, is_form) = if form.is_some() { (Method::POST, true) } else { (Method::GET, false) };
@@ -127,7 +128,7 @@ pub fn label_parameters(data: &[u8]) {
     let mut pairs = read(made.query.as_deref().unwrap_or_default().as_bytes());
     pairs.extend(read(made.body.as_deref().unwrap_or_default()));
     let asks = |name: &str| match how {
-        Enforce::PromqlQuery | Enforce::LogqlQuery | Enforce::LogqlOptional => name == "query",
+        Enforce::PromqlQuery | Enforce::LogqlQuery | Enforce::LogqlStreams | Enforce::LogqlOptional => name == "query",
         Enforce::PromqlMatch => name == "match[]",
         Enforce::LogqlSeries => name == "match" || name == "match[]",
         _ => name == "filter",

@@ -65,6 +65,7 @@ pub fn enforce(how: Option<Enforce>, labels: &Labels, asked: &Asked<'_>) -> Resu
             answer = filter(Listed::Exemplars);
         }
         Enforce::LogqlQuery => pair.query(|q| logql::query(q, labels))?.ok_or(Refused::Missing)?,
+        Enforce::LogqlStreams => pair.query(|q| logql::streams(q, labels))?.ok_or(Refused::Missing)?,
         Enforce::LogqlOptional => {
             if pair.query(|q| logql::streams(q, labels))?.is_none() {
                 pair.url.push("query", format!("{{{labels}}}"));

@@ -388,6 +388,10 @@ fn parameters_are_found_in_url_and_form() {
         assert_eq!(to(Enforce::PromqlMatch, query, body), ok(url, form), "{query} {body:?}");
     }
     assert_eq!(to(Enforce::PromqlMatch, "match=sum(up)", None), Err(Refused::Malformed), "nor does what is not one pass in it");
+    assert_eq!(to(Enforce::LogqlStreams, "query={b=\"c\"}", None), ok(r#"query={b="c",tenant="a"}"#, ""));
+    for nothing in ["query=1", "query=vector(1)", "query=", ""] {
+        assert!(to(Enforce::LogqlStreams, nothing, None).is_err(), "{nothing}");
+    }
     assert_eq!(to(Enforce::LogqlOptional, "", None), ok(r#"query={tenant="a"}"#, ""));
     assert_eq!(to(Enforce::LogqlOptional, "", Some("query={b=\"c\"}")), ok("", r#"query={b="c",tenant="a"}"#));
     assert_eq!(

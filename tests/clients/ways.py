@@ -107,7 +107,7 @@ class Api:
         return answer.json()
 
     def requests(self) -> list[dict]:
-        return self.operator("GET", "/scope-requests")
+        return self.operator("GET", "/scope-requests?limit=1000")["data"]
 
     def judge(self, app: str, scope: str, verdict: str, **more):
         return self.operator("PUT", f"/scope-requests/{app}", {"scope": scope, "verdict": verdict} | more)

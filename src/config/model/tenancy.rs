@@ -1,7 +1,7 @@
 //! How an API and its upstream are bound to the organization.
 
 use super::{Closed, Route};
-use crate::config::{Enforce, TellMode};
+use crate::config::{Enforce, IndexBody, TellMode};
 use crate::types::Template;
 
 /// How requests and the upstream are bound to the organization.
@@ -22,7 +22,10 @@ impl Tenancy {
         let nothing = route.enforce == Some(Enforce::Nothing);
         match self.tell.as_ref()? {
             Tell::Label { .. } => route.enforce.is_none().then_some(Closed::Label),
-            Tell::Index { .. } => (!nothing && route.index_captures.is_empty()).then_some(Closed::Index),
+            Tell::Index { .. } => {
+                let named = !route.index_captures.is_empty() || route.index_body.is_some_and(IndexBody::names_each);
+                (!nothing && !named).then_some(Closed::Index)
+            }
             tell if !tell.mode().is_some_and(|mode| route.blind_to.contains(&mode)) => None,
             Tell::Header { label: Some(_), .. } if route.enforce.is_some() => None,
             Tell::Header { .. } | Tell::PathPrefix { .. } => Some(Closed::Blind),

@@ -100,6 +100,8 @@ pub enum Enforce {
     PromqlAlerts,
     /// The parameter `query` is LogQL.
     LogqlQuery,
+    /// The parameter `query` is LogQL that selects streams.
+    LogqlStreams,
     /// The parameter `query` is LogQL or missing; without it, all streams of the organization.
     LogqlOptional,
     /// The parameters `match` and `match[]` are stream selectors; without one, all streams of the organization.
@@ -127,6 +129,14 @@ pub enum IndexBody {
     Bulk,
     /// One list of `_mget`, at most 1 MiB of JSON: documents by index and id.
     Documents,
+}
+
+impl IndexBody {
+    /// Whether every line or document can name its index, so that no path has to.
+    #[must_use]
+    pub const fn names_each(self) -> bool {
+        matches!(self, Self::Searches | Self::Bulk | Self::Documents)
+    }
 }
 
 /// What is different from a route of a pack.

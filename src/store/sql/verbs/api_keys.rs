@@ -52,11 +52,16 @@ fn words(reason: DisableReason) -> Result<(String, Option<String>), StoreError> 
 /// Disables keys that work, each with a record in its own organization. Nodes forget what they know of the clients that made
 /// them.
 pub(super) async fn disable(tx: &mut Tx<'_>, which: Disabling<'_>, reason: DisableReason) -> Result<u64, StoreError> {
-    if let Disabling::App(app) = which {
+    let mut many = QueryBuilder::<Db>::new("SELECT id FROM api_keys WHERE disabled_at IS NULL AND ");
+    let locks = match which {
+        Disabling::App(app) => many.push("app_id = ").push_bind(app.as_str()),
+        Disabling::Trials(None) => many.push("grant_id IN (SELECT grant_id FROM trial_grants)"),
+        Disabling::One(..) | Disabling::AppIn(..) | Disabling::Trials(Some(_)) => &mut many,
+    };
+    if matches!(which, Disabling::App(_) | Disabling::Trials(None)) {
         // In the order in which their use is noted: nobody waits for each other.
-        let mut query = QueryBuilder::<Db>::new("SELECT id FROM api_keys WHERE disabled_at IS NULL AND app_id = ");
-        query.push_bind(app.as_str()).push(" ORDER BY id").push(HOLD);
-        query.build().fetch_all(tx.connection()).await.doing("lock the API keys of an app")?;
+        let locked = locks.push(" ORDER BY id").push(HOLD).build().fetch_all(tx.connection()).await;
+        locked.doing("lock the API keys that end")?;
     }
     let statement = match which {
         Disabling::One(..) => disabling!("id = $4 AND org_id = COALESCE($5, org_id)"),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
 use super::super::audit_row::control;
 use super::super::fault::Doing;
 use super::{
-    BEGIN, Connection, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, settle, strangers, urgent_writer,
+    BEGIN, Connection, Db, PASS, Reader, Readers, Transaction, Writer, Writers, audit_log, feed, hooks, settle, strangers,
+    urgent_writer,
 };
 use crate::record::{Actor, AuditRecord, Cause, ControlEvent, Written};
 use crate::store::{Store, StoreError, Subject};
@@ -108,12 +110,13 @@ impl Store for Engine {
             .fetch_one(&mut *self.reader().await?)
             .await
             .doing("read the heartbeat")?;
-        // As verbs write: a connection may do single statements and no transaction.
+        // As verbs write: a connection may do single statements and no transaction. Another node that stops in the middle of this has
+        // the row, and no other waits for it.
         let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
-        sqlx::query("UPDATE heartbeat SET beats = beats + 1 WHERE one = 1")
-            .execute(&mut *tx)
-            .await
-            .doing("write the heartbeat")?;
+        let mut beat = QueryBuilder::<Db>::new(
+            "UPDATE heartbeat SET beats = beats + 1 WHERE one IN (SELECT one FROM heartbeat WHERE one = 1",
+        );
+        beat.push(PASS).push(")").build().execute(&mut *tx).await.doing("write the heartbeat")?;
         tx.commit().await.doing("commit the heartbeat")
     }
 
