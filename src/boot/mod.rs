@@ -217,16 +217,19 @@ fn make_data_dir(path: &Path) -> Result<(), BootError> {
 /// When a socket, the store, the keys or the journal can't be had.
 pub async fn start(options: Options) -> Result<Running, BootError> {
     let Options { config, config_path, environment, clock, entropy, resolver, disk, sockets } = options;
-    let (public, admin) = match sockets {
-        Some(bound) => bound,
-        None => (bind(config.listen.public)?, bind(config.listen.admin)?),
-    };
     let id = NodeId::generate(clock.now(), &*entropy);
     make_data_dir(&config.data_dir)?;
     // Before anything is changed: the directory may be that of a gateway that runs.
     let hold = Hold::take(&config.data_dir.join("journal"))?;
-    let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
+    // Whoever finds the gateway listening finds its secret as well.
     let admin_token = admin::new_secret(&*entropy);
+    admin::write_secret(&config.data_dir, &admin_token)
+        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
+    let (public, admin) = match sockets {
+        Some(bound) => bound,
+        None => (bind(config.listen.public)?, bind(config.listen.admin)?),
+    };
+    let store = sql::open(config.store_url.expose_secret(), &id, Arc::clone(&entropy)).await?;
     let node = Node::start(id, config, store, clock, entropy).await?;
     let parts = Parts { config_path, environment, resolver, disk, hold, public, admin, admin_token };
     let mut tasks = Tasks::default();
@@ -298,9 +301,6 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.catch_up().await?;
-    // Whoever finds the gateway answering finds its secret as well.
-    admin::write_secret(&config.data_dir, &admin_token)
-        .map_err(|source| BootError::Data { path: admin::secret_path(&config.data_dir), source })?;
     let admin = serve_admin(admin, admin::router(admin_state), stop.clone(), &mut tasks.running)?;
     let authorizer = authorizer::serve(&gate, stop, &mut tasks.running)?;
     let listener =

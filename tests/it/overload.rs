@@ -159,7 +159,9 @@ async fn a_revocation_takes_a_kept_place_once_it_has_come() {
     let (first, rest) = revoke.split_at(revoke.len() - 5);
     let mut slow = Conn::open(gw.running.public).await;
     slow.send(first).await;
-    assert!(metrics(&gw).await.contains(&under_way(1)), "what has not come takes no place");
+    let measured = async || while !metrics(&gw).await.contains(&under_way(1)) {};
+    within("the request that is held to be counted", measured()).await;
+    assert_eq!(gw.running.gate.overload.load().0, 1, "what has not come takes no place");
     slow.send(rest).await;
     let answered = slow.response().await;
     assert!([400, 401].contains(&answered.status), "it is looked at: {answered:?}");

@@ -398,7 +398,7 @@ async fn the_report_names_whom_enforcement_then_cuts_and_nobody_else() {
     assert_eq!(named[poor.client.id.as_str()], ("insufficient_scope", 3, Some("ada@acme.test".to_owned()), None));
     let other = admin.shadow_report(ShadowQuery { api: Some("open".into()), ..ShadowQuery::default() }).await.expect("a report");
     assert_eq!(other.requests, 0);
-    assert_eq!((report.apis.join(" "), other.apis.len()), ("dark darkmcp darktail".to_owned(), 0));
+    assert_eq!((report.apis.join(" "), other.apis.len()), ("dark darkmcp darktail deep".to_owned(), 0));
     gw.rewrite(&gw.text().replace("enforce = \"shadow\"", "enforce = \"on\""));
     assert!(gw.running.reload());
     for (who, request) in &requests {
