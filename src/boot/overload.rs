@@ -222,7 +222,7 @@ mod tests {
                 let (mut one, mut other) = UnixStream::pair().unwrap();
                 loop {
                     other.write_all(&[0]).await.unwrap();
-                    one.read(&mut [0; 8]).await.unwrap();
+                    let _ = one.read(&mut [0; 8]).await.unwrap();
                     turns.fetch_add(1, Ordering::Relaxed);
                 }
             });

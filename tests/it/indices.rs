@@ -152,6 +152,9 @@ async fn bodies_name_indices_of_the_caller_alone() {
     gw.running.stop().await;
 }
 
+/// Makes a body that names an index.
+type Made<'a> = &'a dyn Fn(&str) -> String;
+
 /// Shippers and Grafana name the index in each line alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_root_each_line_names_an_index_of_the_caller() {
@@ -162,8 +165,7 @@ async fn at_the_root_each_line_names_an_index_of_the_caller() {
     let bulk = |index: &str| format!("{{\"index\":{{\"_index\":\"{index}\"}}}}\n{{\"index\":\"beta\"}}\n");
     let search = |index: &str| format!("{{\"index\":\"{index}\"}}\n{{\"query\":{{}}}}\n");
     let documents = |index: &str| format!(r#"{{"docs":[{{"_index":"{index}","_id":"1"}}]}}"#);
-    let made: [(&str, &dyn Fn(&str) -> String); 3] =
-        [("/search/_bulk", &bulk), ("/search/_msearch", &search), ("/search/_mget", &documents)];
+    let made: [(&str, Made<'_>); 3] = [("/search/_bulk", &bulk), ("/search/_msearch", &search), ("/search/_mget", &documents)];
     for (path, made) in made {
         let own = made("acme.logs");
         let response = Conn::open(gw.running.public).await.ask(&post(path, &own)).await;

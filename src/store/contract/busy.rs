@@ -35,9 +35,9 @@ async fn a_node_keeps_its_lease_while_every_other_verb_waits() {
     // All that a node does to keep its lease and to end another's, and all that a revocation asks after its commit.
     let id = NodeId::parse("node_a").expect("an id");
     store.list_node(&id, NodeRole::Serves).await.expect("listed");
-    let head = store.feed_head(&id).await.expect("a head");
-    assert!(store.changes_after(head.point.position, 10).await.expect("the feed").is_empty());
-    assert!(store.confirm_node(&id, head.point).await.expect("an answer"));
+    let newest = store.feed_head(&id).await.expect("a head");
+    assert!(store.changes_after(newest.point.position, 10).await.expect("the feed").is_empty());
+    assert!(store.confirm_node(&id, newest.point).await.expect("an answer"));
     let seen = store.nodes().await.expect("rows").into_iter().find(|row| row.id == id).expect("its row");
     assert!(store.fence_node(&seen).await.expect("an answer"));
     assert!(store.forget_node(&NodeRow { fenced: true, ..seen }).await.expect("an answer"));

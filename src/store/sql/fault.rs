@@ -17,7 +17,7 @@ impl StoreError {
     pub fn is_late(&self) -> bool {
         let Self::Unavailable { source, .. } = self else { return false };
         let Some(error) = source.downcast_ref::<sqlx::Error>() else { return false };
-        let code = error.as_database_error().and_then(|fault| fault.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         super::sqlite::is_busy(error) || code.is_some_and(|code| LATE.contains(&&*code))
     }
 }

@@ -80,7 +80,7 @@ async fn who_did_not_confirm_within_the_lease_is_given_up_and_waited_for_no_more
     peers.all_know(&store, target, Instant::now()).await;
     peers.end_late(&store).await.expect("an answer");
     let fenced = |rows: Vec<NodeRow>| rows.into_iter().filter(|row| row.fenced).map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(fenced(store.nodes().await.expect("rows")), [dead.clone()]);
+    assert_eq!(fenced(store.nodes().await.expect("rows")), std::slice::from_ref(&dead));
     assert!(peers.are_at(&store, target, Instant::now()).await, "it serves nobody");
     // For whoever has seen it fenced for less than its lease it may still serve.
     assert!(!here(Duration::from_secs(3600)).are_at(&store, target, Instant::now()).await);
