@@ -102,7 +102,7 @@ fn line(fault: &Fault) -> String {
         ("record", fault.record.clone()),
         ("time", fault.time.map(|time| time.to_string())),
         ("org", fault.org.clone()),
-        ("chain", fault.chain.as_ref().map(ToString::to_string)),
+        ("chain", fault.chain.clone()),
         ("batch", batch),
     ];
     for (name, place) in places.into_iter().filter_map(|(name, place)| Some((name, place?))) {

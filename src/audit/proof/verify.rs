@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::fault::{Fault, FaultKind, placed};
 use super::links::Links;
 use crate::store::{AuditKey, Batch, Entry, Head, Placed, ProofStore, Proved, StoreError};
-use crate::types::{ChainId, KeyId, RecordId, Timestamp, rfc3339};
+use crate::types::{KeyId, RecordId, Timestamp, rfc3339};
 
 /// Batches that are read at once; each has some hundred records at most.
 const BATCHES: u32 = 16;
@@ -148,16 +148,17 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         }
     }
 
-    async fn chain(&mut self, chain: &ChainId) -> Result<(), StoreError> {
+    async fn chain(&mut self, chain: &str) -> Result<(), StoreError> {
         self.report.chains += 1;
-        let mut last: Option<Batch> = None;
+        let (mut last, mut after) = (None::<Batch>, 0);
         loop {
-            let after = last.as_ref().map_or(0, |last| last.seq);
-            let batches = self.store.audit_batches(chain, after, BATCHES).await?;
-            if batches.is_empty() || self.told.is_closed() {
-                break;
+            let page = self.store.audit_batches(chain, after, BATCHES).await?;
+            let Some(end) = page.end().filter(|_| !self.told.is_closed()) else { break };
+            after = end;
+            for seq in page.unread {
+                self.found(Fault::of_unread(chain, seq)).await;
             }
-            for batch in batches {
+            for batch in page.batches {
                 self.batch(&batch, last.as_ref()).await?;
                 last = Some(batch);
             }
@@ -305,7 +306,8 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
                 let has: HashSet<String> =
                     batches.iter().filter_map(Batch::entries).flatten().map(|entry| entry.id.to_string()).collect();
                 // What was marked by a batch that is not needed any more is about to be deleted.
-                let is_due = |record: &Placed| self.trim.is_some_and(|trim| record.time < trim) && batches.is_empty();
+                let was_sealed = *number > 0 && batches.is_empty();
+                let is_due = |record: &Placed| was_sealed && self.trim.is_some_and(|trim| record.time < trim);
                 let strangers: Vec<_> = records.iter().filter(|r| !has.contains(&r.id) && !is_due(r)).collect();
                 for record in strangers {
                     let fault = Fault::of_record(FaultKind::RecordForged, record);
