@@ -113,13 +113,16 @@ fn line(fault: &Fault) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let Report { proved, chains, batches, records, waiting, before, expired, trimmed, until, .. } = report;
+    let Report { proved, chains, batches, records, unread, waiting, before, expired, trimmed, until, .. } = report;
     let mut text = String::new();
     if *proved {
         let until = until.map_or_else(|| "nothing is sealed yet".to_owned(), |until| format!("sealed up to {until}"));
         text.push_str(&format!("Proved, {until}.\n"));
     }
     text.push_str(&format!("{records} records are as they were sealed, in {batches} batches of {chains} chains.\n"));
+    if *unread > 0 {
+        text.push_str(&format!("{unread} of them are of a later version: what they are searched by was not compared.\n"));
+    }
     if *waiting > 0 {
         text.push_str(&format!("{waiting} wait to be sealed.\n"));
     }

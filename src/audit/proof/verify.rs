@@ -61,6 +61,9 @@ pub struct Report {
     pub batches: u64,
     /// Records that are as they were sealed.
     pub records: u64,
+    /// Those of them that a later version wrote and this one can't read: what they are searched by was not compared.
+    #[serde(default)]
+    pub unread: u64,
     /// Records that wait to be sealed.
     pub waiting: u64,
     /// Records from before there were chains, of which nothing is known.
@@ -237,9 +240,10 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
                 None => FaultKind::RecordMissing,
                 Some(record) if record.text != entry.text => FaultKind::RecordChanged,
                 Some(record) if record.sealed != Some(number) => FaultKind::RecordMoved,
-                Some(record) if !record.is_consistent || record.org != entry.org => FaultKind::RecordMisfiled,
-                Some(_) => {
+                Some(record) if record.is_consistent == Some(false) || record.org != entry.org => FaultKind::RecordMisfiled,
+                Some(record) => {
                     self.report.records += 1;
+                    self.report.unread += u64::from(record.is_consistent.is_none());
                     continue;
                 }
             };

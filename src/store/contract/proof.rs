@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::world::*;
 use super::{cluster, open};
 use crate::audit::{Asked, Fault, FaultKind, NoMetrics, Notary, Report, Step, verify};
-use crate::record::{AuditRecord, ControlEvent, Decision, Operation, Sealing, Written, sealed_json_line};
+use crate::record::{AuditRecord, ControlEvent, Decision, Event, McpCall, Operation, Sealing, Written, sealed_json_line};
 use crate::store::{AuditFilter, AuditKey, Batch, Digest, Head, Place, SealStore, SharedStore, Signer, Store, StoreError};
 use crate::types::{ChainId, Clock, KeyId, NodeId, Timestamp};
 
@@ -60,6 +60,7 @@ proofs! {
     what_a_key_should_not_have_signed_is_named
     keys_follow_each_other
     what_expired_is_no_fault
+    what_other_versions_wrote_is_no_fault
     a_record_that_nobody_can_read_is_named
     records_that_nobody_can_read_are_in_nobodys_way
     batches_that_nobody_can_read_are_named
@@ -430,7 +431,17 @@ async fn a_changed_record_is_named(site: &Site) {
         ("denied = (1 = 1), reason = 'x'", "denied = (1 = 0), reason = NULL", FaultKind::RecordMisfiled),
         ("status = 500", "status = 200", FaultKind::RecordMisfiled),
         ("time = time - 1", "time = time + 1", FaultKind::RecordMisfiled),
+        ("search = REPLACE(search, 'acme', 'other')", "search = REPLACE(search, 'other', 'acme')", FaultKind::RecordMisfiled),
+        ("would_deny = 'x'", "would_deny = NULL", FaultKind::RecordMisfiled),
+        ("shadow = 'x'", "shadow = NULL", FaultKind::RecordMisfiled),
+        ("micros = 1", "micros = 1500", FaultKind::RecordMisfiled),
+        ("tool = 'other'", "tool = 'query_logs'", FaultKind::RecordMisfiled),
+        ("about = 'usr_x'", "about = NULL", FaultKind::RecordMisfiled),
     ] {
+        if change.starts_with("about") && site.url.starts_with("sqlite:") {
+            // There it is made of the text when it is read.
+            continue;
+        }
         let at = format!("WHERE id = '{}'", hit.id);
         site.one(&format!("UPDATE audit_records SET {change} {at}")).await;
         assert_eq!(site.verify().await.1, [expected(kind)], "{change}");
@@ -658,6 +669,29 @@ async fn what_expired_is_no_fault(site: &Site) {
     site.store.expire_audit(after(2000)).await.expect("deleted");
     assert!(site.store.forget_batches(after(999)).await.expect("forgotten") == 0);
     assert_eq!(site.faults(&records).await, []);
+}
+
+async fn what_other_versions_wrote_is_no_fault(site: &Site) {
+    let notary = site.notary("a");
+    // The version before wrote a long target whole.
+    let (mut long, target) = (call(None, "loki", Decision::Allowed, 1), "t".repeat(500));
+    let Event::Call(made) = &mut long.event else { panic!("a call") };
+    made.mcp = Some(McpCall { method: "tools/call".into(), target: Some(target.clone()), version: None });
+    notary.append(&Written::all(std::slice::from_ref(&long)).expect("text")).await.expect("stored");
+    site.proved().await;
+    site.one(&format!("UPDATE audit_records SET tool = '{target}' WHERE id = '{}'", long.id)).await;
+    assert_eq!(site.proved().await.unread, 0);
+    site.one(&format!("UPDATE audit_records SET tool = 'u{}' WHERE id = '{}'", &target[1..], long.id)).await;
+    assert_eq!(site.faults(std::slice::from_ref(&long)).await, [(FaultKind::RecordMisfiled, Some(1), Some(0))]);
+    site.one(&format!("UPDATE audit_records SET tool = '{target}' WHERE id = '{}'", long.id)).await;
+    // The next writes what nobody here can read.
+    let next = call(None, "loki", Decision::Allowed, 2);
+    let written = Written { record: next.clone(), text: "{\"next\":true}".into() };
+    notary.append(&[written]).await.expect("stored");
+    let report = site.proved().await;
+    assert_eq!((report.records, report.unread), (2, 1));
+    site.one(&format!("UPDATE audit_records SET record = '{{}}' WHERE id = '{}'", next.id)).await;
+    assert_eq!(site.faults(&[next]).await, [(FaultKind::RecordChanged, Some(2), Some(0))]);
 }
 
 async fn a_record_that_nobody_can_read_is_named(site: &Site) {

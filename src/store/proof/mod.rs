@@ -55,8 +55,8 @@ pub struct Proved {
     pub sealed: Option<i64>,
     /// The hash of its text.
     pub text: Digest,
-    /// Whether what it is searched by is what its text says.
-    pub is_consistent: bool,
+    /// Whether what it is searched by is what its text says; `None` when only a later version can read that.
+    pub is_consistent: Option<bool>,
 }
 
 /// Where a record is in the log, without what it says.

@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::super::audit_row::AuditColumns;
+use super::super::audit_row::{AuditColumns, about};
 use super::super::fault::Doing;
+use super::super::values::indexed;
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
@@ -156,14 +157,14 @@ fn proved(row: &Row) -> Result<Proved, StoreError> {
         time: f.time("time")?,
         sealed: f.value("sealed")?,
         text: Digest::of(text.as_bytes()),
-        is_consistent: org.is_ok() && is_consistent(&f, text)?,
+        is_consistent: if org.is_ok() { is_consistent(&f, text)? } else { Some(false) },
         org: org.unwrap_or_default(),
     })
 }
 
-/// Whether what a record is searched by is what it says.
-fn is_consistent(f: &Fields<'_>, text: &str) -> Result<bool, StoreError> {
-    let Ok(record) = serde_json::from_str::<AuditRecord>(text) else { return Ok(false) };
+/// Whether what a record is searched by is what it says; `None` when only a later version can read it.
+fn is_consistent(f: &Fields<'_>, text: &str) -> Result<Option<bool>, StoreError> {
+    let Ok(record) = serde_json::from_str::<AuditRecord>(text) else { return Ok(None) };
     let written = Written { record, text: text.to_owned() };
     let said = AuditColumns::of(&written);
     let texts = [
@@ -175,16 +176,27 @@ fn is_consistent(f: &Fields<'_>, text: &str) -> Result<bool, StoreError> {
         ("request_id", Some(said.of.origin.request.as_str())),
         ("api", said.api),
         ("operation", Some(said.operation)),
-        ("tool", said.tool.as_deref()),
         ("reason", said.reason),
+        ("search", Some(said.search.as_str())),
+        ("would_deny", said.would_deny),
+        ("shadow", said.shadow.as_deref()),
+        ("about", about(said.of)),
     ];
     for (column, text) in texts {
         if f.value::<Option<&str>>(column).ok() != Some(text) {
-            return Ok(false);
+            return Ok(Some(false));
         }
     }
-    let numbers = f.time("time")? == said.of.time && f.value::<Option<i64>>("status")? == said.status;
-    Ok(numbers && f.value::<bool>("denied")? == said.denied)
+    // A node of the version before writes it whole.
+    if f.value::<Option<&str>>("tool").ok().map(|tool| tool.map(indexed)) != Some(said.tool) {
+        return Ok(Some(false));
+    }
+    for (column, number) in [("time", Some(said.of.time.millis())), ("status", said.status), ("micros", said.micros)] {
+        if f.value::<Option<i64>>(column)? != number {
+            return Ok(Some(false));
+        }
+    }
+    Ok(Some(f.value::<bool>("denied")? == said.denied))
 }
 
 /// Seals the records that wait longest, and marks those among them that nobody can read. Goes on when there was nothing else.
@@ -363,7 +375,7 @@ impl ProofStore for Engine {
     async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(
             "SELECT id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, denied, reason, status, \
-             record, sealed FROM audit_records WHERE id IN ",
+             micros, search, would_deny, shadow, about, record, sealed FROM audit_records WHERE id IN ",
         );
         among(&mut query, ids.iter().map(RecordId::as_str));
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read records to be proved")?;
