@@ -28,10 +28,11 @@ const LATE: usize = 1000;
 const WORD: u64 = 20_000;
 
 /// What is asked.
-#[derive(Debug, Default)]
 pub struct Asked {
     /// The keys that the deployment's secret vouches for: what others sign proves nothing.
     pub keys: Vec<AuditKey>,
+    /// Whether the secret vouches for a key: one may be made while the log is walked.
+    pub vouches: Box<dyn Fn(&AuditKey) -> bool + Send + Sync>,
     /// Where chains ended at an earlier time, kept elsewhere.
     pub known: Vec<Head>,
 }
@@ -85,6 +86,8 @@ pub async fn verify<S: ProofStore + Sync + ?Sized>(store: &S, asked: Asked, told
     let mut walk = Walk {
         store,
         keys: asked.keys.into_iter().map(|key| (key.id.clone(), key)).collect(),
+        vouches: asked.vouches,
+        strangers: HashSet::new(),
         trim: None,
         begun: None,
         links: Links::default(),
@@ -113,6 +116,9 @@ pub async fn verify<S: ProofStore + Sync + ?Sized>(store: &S, asked: Asked, told
 struct Walk<'a, S: ?Sized> {
     store: &'a S,
     keys: HashMap<KeyId, AuditKey>,
+    vouches: Box<dyn Fn(&AuditKey) -> bool + Send + Sync>,
+    /// Keys that were looked for and are not ours.
+    strangers: HashSet<KeyId>,
     trim: Option<Timestamp>,
     /// When the first chain was begun.
     begun: Option<Timestamp>,
@@ -131,9 +137,26 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
     /// Which records may be gone: the most that was said and signed.
     async fn read_trim(&mut self) -> Result<(), StoreError> {
         let said = self.store.audit_trims(8).await?;
+        for batch in &said {
+            self.look_for(&batch.key).await?;
+        }
         let most = said.iter().filter(|batch| self.fault_of(batch).is_none()).filter_map(|batch| batch.trim).max();
         self.trim = self.trim.max(most);
         self.report.trimmed = self.trim;
+        Ok(())
+    }
+
+    /// Looks for a key that was not there when the walk began: what it signed is read after it was made.
+    async fn look_for(&mut self, key: &KeyId) -> Result<(), StoreError> {
+        if self.keys.contains_key(key) || self.strangers.contains(key) {
+            return Ok(());
+        }
+        let made = self.store.audit_keys().await?;
+        let ours = made.into_iter().filter(|key| (self.vouches)(key)).map(|key| (key.id.clone(), key));
+        self.keys.extend(ours);
+        if !self.keys.contains_key(key) {
+            self.strangers.insert(key.clone());
+        }
         Ok(())
     }
 
@@ -178,6 +201,7 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         if before.is_none() {
             self.begun = Some(self.begun.map_or(batch.at, |begun| begun.min(batch.at)));
         }
+        self.look_for(&batch.key).await?;
         let alone = self.fault_of(batch);
         for kind in alone.into_iter().chain(self.misplaced(batch, before)) {
             self.found(Fault::of_batch(kind, batch)).await;

@@ -146,9 +146,13 @@ impl Site {
     }
 
     async fn verify_with(&self, keys: Vec<AuditKey>, known: Vec<Head>) -> (Report, Vec<Fault>) {
+        self.walk(Asked { keys, vouches: Box::new(|_| false), known }).await
+    }
+
+    async fn walk(&self, asked: Asked) -> (Report, Vec<Fault>) {
         let (tell, mut told) = mpsc::channel(1);
         let store = self.store.clone();
-        let walking = tokio::spawn(async move { verify(&*store, Asked { keys, known }, tell).await });
+        let walking = tokio::spawn(async move { verify(&*store, asked, tell).await });
         let (mut report, mut faults) = (None, Vec::new());
         while let Some(step) = told.recv().await {
             match step {
@@ -640,6 +644,17 @@ async fn keys_follow_each_other(site: &Site) {
     let (_, faults) = site.verify_with(vec![next.public()], Vec::new()).await;
     let places: Vec<_> = faults.iter().map(|f| (f.kind, f.batch)).collect();
     assert_eq!(places, [1, 2, 3, 4].map(|seq| (FaultKind::KeyUnknown, Some(seq))), "without the public key of before");
+    // Made while the log was walked.
+    let asked = |ours: &'static [u8]| Asked {
+        keys: vec![site.pair.public()],
+        vouches: Box::new(move |key: &AuditKey| key.vouched == ours),
+        known: Vec::new(),
+    };
+    let (report, faults) = site.walk(asked(b"ours")).await;
+    assert_eq!((faults, report.records), (Vec::new(), 6));
+    let (_, faults) = site.walk(asked(b"theirs")).await;
+    let places: Vec<_> = faults.iter().map(|f| (f.kind, f.batch)).collect();
+    assert_eq!(places, [(FaultKind::KeyUnknown, Some(5))], "there, and not ours");
 }
 
 async fn what_expired_is_no_fault(site: &Site) {
