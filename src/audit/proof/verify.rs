@@ -16,6 +16,8 @@ use crate::types::{KeyId, RecordId, Timestamp, rfc3339};
 const BATCHES: u32 = 16;
 /// Records that are read at once.
 const RECORDS: usize = 128;
+/// Statements that records may be deleted, of which the first is most often ours.
+const TRIMS: u32 = 8;
 /// Where records are is read in larger pages: there is no text in them.
 const PLACES: u32 = 512;
 /// How long a record may wait to be sealed while others are, and how far clocks may differ.
@@ -136,14 +138,27 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
 
     /// Which records may be gone: the most that was said and signed.
     async fn read_trim(&mut self) -> Result<(), StoreError> {
-        let said = self.store.audit_trims(8).await?;
-        for batch in &said {
-            self.look_for(&batch.key).await?;
+        let mut skipped = 0;
+        loop {
+            let page = self.store.audit_trims(skipped, TRIMS).await?;
+            let read = page.batches.len() + page.unread.len();
+            skipped += read as u64;
+            for batch in &page.batches {
+                // Anybody may have put statements before those that are signed.
+                if batch.trim <= self.trim {
+                    return Ok(());
+                }
+                self.look_for(&batch.key).await?;
+                if self.fault_of(batch).is_none() {
+                    self.trim = batch.trim;
+                    self.report.trimmed = self.trim;
+                    return Ok(());
+                }
+            }
+            if read < TRIMS as usize || self.told.is_closed() {
+                return Ok(());
+            }
         }
-        let most = said.iter().filter(|batch| self.fault_of(batch).is_none()).filter_map(|batch| batch.trim).max();
-        self.trim = self.trim.max(most);
-        self.report.trimmed = self.trim;
-        Ok(())
     }
 
     /// Looks for a key that was not there when the walk began: what it signed is read after it was made.

@@ -61,6 +61,7 @@ proofs! {
     keys_follow_each_other
     what_expired_is_no_fault
     what_other_versions_wrote_is_no_fault
+    statements_that_nobody_signed_hide_none
     a_record_that_nobody_can_read_is_named
     records_that_nobody_can_read_are_in_nobodys_way
     batches_that_nobody_can_read_are_named
@@ -684,6 +685,29 @@ async fn what_expired_is_no_fault(site: &Site) {
     site.store.expire_audit(after(2000)).await.expect("deleted");
     assert!(site.store.forget_batches(after(999)).await.expect("forgotten") == 0);
     assert_eq!(site.faults(&records).await, []);
+}
+
+async fn statements_that_nobody_signed_hide_none(site: &Site) {
+    let (notary, _) = site.log().await;
+    assert!(notary.trim(after(3)).await.expect("said"));
+    assert!(!notary.trim(after(3)).await.expect("an answer"), "once");
+    assert!(!notary.trim(after(2)).await.expect("an answer"), "less");
+    // Some can be read, the others can't.
+    for n in 1..20 {
+        let (chain, trim) = (if n % 2 == 0 { "chain_zz" } else { "zz z" }, after(1000 + n).millis());
+        site.one(&format!(
+            "INSERT INTO audit_batches (chain, seq, number, node, prev, at, newest, trim_to, links, entries, digest, key, signature) \
+             SELECT '{chain}', {n}, 1, node, prev, at, newest, {trim}, links, entries, digest, key, signature FROM audit_batches \
+             WHERE chain = 'chain_a' AND seq = 5"
+        ))
+        .await;
+    }
+    assert_eq!(site.store.expire_audit(after(3)).await.expect("deleted"), 3);
+    let (report, faults) = site.verify().await;
+    assert_eq!((report.trimmed, report.expired), (Some(after(3)), 3));
+    assert!(faults.iter().all(|f| f.chain.as_deref() != Some("chain_a") && f.record.is_none()), "{faults:?}");
+    assert!(notary.trim(after(600)).await.expect("said"), "whatever they say");
+    assert_eq!(site.verify().await.0.trimmed, Some(after(600)));
 }
 
 async fn what_other_versions_wrote_is_no_fault(site: &Site) {

@@ -119,8 +119,9 @@ pub trait ProofStore {
     async fn audit_batches(&self, chain: &str, after: u64, limit: u32) -> Result<BatchPage, StoreError>;
     /// The batches that records with these numbers are marked with; those that nobody can read are left out.
     async fn audit_batches_numbered(&self, numbers: &[i64]) -> Result<Vec<Batch>, StoreError>;
-    /// Statements that records may be deleted, those that say most first, at most `limit`.
-    async fn audit_trims(&self, limit: u32) -> Result<Vec<Batch>, StoreError>;
+    /// Statements that records may be deleted, those that say most first, without the first `skipped`, at most `limit`; whoever
+    /// made them, and of every chain.
+    async fn audit_trims(&self, skipped: u64, limit: u32) -> Result<BatchPage, StoreError>;
     /// Those of these records that there are.
     async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError>;
     /// Where these records were sealed, and as what; those that wait, or are from before there were chains, are left out.

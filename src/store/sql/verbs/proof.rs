@@ -365,11 +365,12 @@ impl ProofStore for Engine {
         Ok(readable(&rows))
     }
 
-    async fn audit_trims(&self, limit: u32) -> Result<Vec<Batch>, StoreError> {
+    async fn audit_trims(&self, skipped: u64, limit: u32) -> Result<BatchPage, StoreError> {
         let mut query = QueryBuilder::<Db>::new(BATCH);
-        query.push(" WHERE trim_to IS NOT NULL ORDER BY trim_to DESC LIMIT ").push_bind(i64::from(limit));
+        query.push(" WHERE trim_to IS NOT NULL ORDER BY trim_to DESC, chain, seq LIMIT ").push_bind(i64::from(limit));
+        query.push(" OFFSET ").push_bind(skipped.cast_signed());
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read what may be deleted")?;
-        Ok(readable(&rows))
+        page(&rows)
     }
 
     async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError> {
