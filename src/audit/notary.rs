@@ -38,6 +38,8 @@ pub struct Notary<S: ?Sized> {
 struct State {
     chain: ChainId,
     last: Option<Head>,
+    /// Up to when it was said here that records may be deleted. What the store has may be anybody's word.
+    trim: Option<Timestamp>,
     /// Whether a batch was to be written, and nobody knows whether it was.
     is_doubtful: bool,
     sweeps: Turn,
@@ -84,6 +86,7 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
         let state = State {
             chain,
             last: None,
+            trim: None,
             is_doubtful: false,
             sweeps: Turn::default(),
             says: Turn::default(),
@@ -153,9 +156,13 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
         Ok(true)
     }
 
-    /// Says, signed, that records from before `trim` may be deleted.
-    pub async fn trim(&self, trim: Timestamp) -> Result<(), StoreError> {
-        self.word(Some(trim)).await.map(drop)
+    /// Says, signed, that records from before `trim` may be deleted, unless this chain has said so. Whether it was new.
+    pub async fn trim(&self, trim: Timestamp) -> Result<bool, StoreError> {
+        if self.state.lock().await.trim.is_some_and(|said| said >= trim) {
+            return Ok(false);
+        }
+        self.word(Some(trim)).await?;
+        Ok(true)
     }
 
     /// Says where chains end, here and to whoever reads the logs of the process.
@@ -170,6 +177,7 @@ impl<S: SealStore + Send + Sync + ?Sized> Notary<S> {
         let written = self.store.seal_word(&self.place(&state, &*signer), trim).await;
         let head = written.as_ref().ok().cloned();
         self.keep(&mut state, written.map(Some))?;
+        state.trim = state.trim.max(trim);
         drop(state);
         head.ok_or_else(|| StoreError::Unusable("a batch was written and is not known".into()))
     }

@@ -104,11 +104,7 @@ async fn forget(node: &Node, notary: &Notary<dyn Store>) {
 /// like somebody's doing.
 pub(super) async fn expire(store: &dyn Store, notary: &Notary<dyn Store>, before: Timestamp) -> Result<u64, StoreError> {
     let before = Timestamp::from_millis(before.millis().div_euclid(EXPIRY) * EXPIRY);
-    let said = store.audit_trims(1).await?.first().and_then(|batch| batch.trim);
-    let is_new = said.is_none_or(|said| said < before);
-    if is_new {
-        notary.trim(before).await?;
-    }
+    let is_new = notary.trim(before).await?;
     let expired = store.expire_audit(before).await?;
     if is_new {
         store.forget_batches(before).await?;
@@ -140,7 +136,7 @@ mod tests {
         let node = Node::start_beside(id.clone(), config, of_store, of_clock, Arc::new(SystemEntropy)).await.expect("a node");
         let signer = node.keys.audit_signer(&*store, &SystemEntropy, START).await.expect("a signer");
         let ids = (ChainId::parse("chain_1").expect("an id"), id);
-        let notary: Notary<dyn Store> = Notary::new(Arc::clone(&store), signer, ids, clock.clone(), Arc::new(NoMetrics));
+        let notary: Notary<dyn Store> = Notary::new(Arc::clone(&store), signer.clone(), ids, clock.clone(), Arc::new(NoMetrics));
         notary.sweep().await.expect("sealed");
         clock.advance(Duration::from_secs(90 * 60));
         store.note(None, ControlEvent::done(Operation::AuditQuery), &node.own_cause()).await.expect("noted");
@@ -149,13 +145,25 @@ mod tests {
         for (before, gone) in [(before, true), (before.plus(Duration::from_secs(60)), false)] {
             assert_eq!(expire(&*store, &notary, before).await.expect("deleted") > 0, gone);
         }
-        let said: Vec<_> = store.audit_trims(9).await.expect("statements").iter().filter_map(|batch| batch.trim).collect();
+        let page = store.audit_trims(0, 9).await.expect("statements");
+        let said: Vec<_> = page.batches.iter().filter_map(|batch| batch.trim).collect();
         assert_eq!(said, [START.plus(Duration::from_secs(60 * 60))], "the hour before, once");
         let (tell, mut told) = tokio::sync::mpsc::channel(64);
         let keys = store.audit_keys().await.expect("keys");
-        verify(&*store, Asked { keys, known: Vec::new() }, tell).await.expect("a walk");
+        let asked = Asked { keys, vouches: Box::new(|_| false), known: Vec::new() };
+        verify(&*store, asked, tell).await.expect("a walk");
         let Some(Step::Done(report)) = told.recv().await else { panic!("a fault") };
         assert!(report.proved && report.expired > 0 && report.records == 1, "{report:?}");
+        // What somebody else says keeps nothing from being said here.
+        let chain = ChainId::parse("chain_2").expect("an id");
+        let ids = (chain, NodeId::parse("node_2").expect("an id"));
+        let other: Notary<dyn Store> = Notary::new(Arc::clone(&store), signer, ids, clock.clone(), Arc::new(NoMetrics));
+        clock.advance(Duration::from_secs(2 * 60 * 60));
+        assert!(other.trim(START.plus(KEEP_ENDED)).await.expect("said"));
+        expire(&*store, &notary, node.now()).await.expect("deleted");
+        let page = store.audit_trims(0, 9).await.expect("statements");
+        let said: Vec<_> = page.batches.iter().map(|batch| batch.chain.as_str()).collect();
+        assert_eq!(said, ["chain_2", "chain_1", "chain_1"]);
         node.leave().await;
     }
 }

@@ -102,7 +102,7 @@ fn line(fault: &Fault) -> String {
         ("record", fault.record.clone()),
         ("time", fault.time.map(|time| time.to_string())),
         ("org", fault.org.clone()),
-        ("chain", fault.chain.as_ref().map(ToString::to_string)),
+        ("chain", fault.chain.clone()),
         ("batch", batch),
     ];
     for (name, place) in places.into_iter().filter_map(|(name, place)| Some((name, place?))) {
@@ -113,13 +113,16 @@ fn line(fault: &Fault) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let Report { proved, chains, batches, records, waiting, before, expired, trimmed, until, .. } = report;
+    let Report { proved, chains, batches, records, unread, waiting, before, expired, trimmed, until, .. } = report;
     let mut text = String::new();
     if *proved {
         let until = until.map_or_else(|| "nothing is sealed yet".to_owned(), |until| format!("sealed up to {until}"));
         text.push_str(&format!("Proved, {until}.\n"));
     }
     text.push_str(&format!("{records} records are as they were sealed, in {batches} batches of {chains} chains.\n"));
+    if *unread > 0 {
+        text.push_str(&format!("{unread} of them are of a later version: what they are searched by was not compared.\n"));
+    }
     if *waiting > 0 {
         text.push_str(&format!("{waiting} wait to be sealed.\n"));
     }

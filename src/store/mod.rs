@@ -65,7 +65,9 @@ pub use people::{
     Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach, ServiceMade, ServiceSwitched,
 };
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
-pub use proof::{AuditKey, Batch, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer};
+pub use proof::{
+    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer, UNREADABLE,
+};
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;
 pub use scope_requests::{

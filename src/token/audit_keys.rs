@@ -51,7 +51,8 @@ impl KeyRing {
         self.open_audit_key(key)
     }
 
-    /// Adds a key that signs from now on: each node takes it up within a minute.
+    /// Adds a key that signs from now on: each node takes it up within a minute. It is newer than those before, whatever the clocks
+    /// of the nodes say that made them.
     ///
     /// # Errors
     /// When the store fails.
@@ -61,7 +62,9 @@ impl KeyRing {
         entropy: &dyn Entropy,
         at: Timestamp,
     ) -> Result<AuditKey, TokenFault> {
-        let made = self.make_audit_key(entropy, at)?;
+        let keys = store.audit_keys().await?;
+        let last = keys.iter().rfind(|key| self.vouches(key)).map(|key| key.created_at.millis().saturating_add(1));
+        let made = self.make_audit_key(entropy, at.max(Timestamp::from_millis(last.unwrap_or_default())))?;
         store.add_audit_key(&made, false).await?;
         Ok(made)
     }
@@ -133,6 +136,11 @@ mod tests {
         let keys = store.audit_keys().await.expect("keys");
         let counts: Vec<_> = keys.iter().map(|key| (key.id == planted.id, ours.vouches(key))).collect();
         assert_eq!(counts, [(false, true), (false, true), (true, false)]);
+        // A node whose clock is behind makes one, and one that was made later by the clock of somebody else counts for nothing.
+        let behind = ours.rotate_audit_key(&*store, &SystemEntropy, at(2)).await.expect("a key");
+        assert_eq!(behind.created_at, at(4), "after the last that is ours");
+        let signer = ours.audit_signer(&*store, &SystemEntropy, at(6)).await.expect("a signer");
+        assert_eq!(signer.key(), &behind.id, "it signs");
         // Neither the id nor the public key of one that counts can be another.
         assert!(!ours.vouches(&AuditKey { public: planted.public.clone(), ..next.clone() }));
         assert!(!ours.vouches(&AuditKey { id: planted.id, ..next.clone() }));

@@ -83,7 +83,7 @@ async fn two_nodes_seal_one_log_and_a_change_to_it_is_named() {
         assert_eq!((fault.record.as_deref(), fault.time), (Some(calls[1].id.as_str()), Some(calls[1].time)));
         assert_eq!(fault.org.as_deref(), Some(caller.org.id.as_str()));
         let seal = &seals[&ids[0]];
-        assert_eq!((fault.chain.as_ref(), fault.batch), (Some(&seal.chain), Some(seal.sequence)));
+        assert_eq!((fault.chain.as_deref(), fault.batch), (Some(seal.chain.as_str()), Some(seal.sequence)));
     }
     here.running.stop().await;
     there.running.stop().await;

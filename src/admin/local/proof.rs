@@ -27,7 +27,9 @@ pub(super) async fn verify(
     let mut keys = node.store.audit_keys().await?;
     keys.retain(|key| node.keys.vouches(key));
     let (tell, told) = mpsc::channel(WAITING);
-    let walking = tokio::spawn(async move { walk(&*node.store, Asked { keys, known: asked.heads }, tell).await });
+    let ring = Arc::clone(&node);
+    let asked = Asked { keys, vouches: Box::new(move |key| ring.keys.vouches(key)), known: asked.heads };
+    let walking = tokio::spawn(async move { walk(&*node.store, asked, tell).await });
     let steps = stream::unfold(Some((told, walking)), |state| async move {
         let (mut told, walking) = state?;
         if let Some(step) = told.recv().await {

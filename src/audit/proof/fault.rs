@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Batch, Entry, Head, Placed, Proved};
-use crate::types::{ChainId, OrgId, Timestamp};
+use crate::types::{OrgId, Timestamp};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub enum FaultKind {
     BatchChanged,
     /// The signature of a batch is not one of its key.
     BatchForged,
+    /// The row of a batch can be read by nobody.
+    BatchUnread,
     /// A batch is signed with a key that the deployment's secret does not vouch for.
     KeyUnknown,
     /// Batches are gone.
@@ -59,6 +61,7 @@ impl FaultKind {
             Self::RecordUnsealed => "the record was not sealed, and others were after it",
             Self::BatchChanged => "the batch was changed",
             Self::BatchForged => "the batch is not signed by its key",
+            Self::BatchUnread => "what is in the place of a batch can't be read",
             Self::KeyUnknown => "the batch is signed with a key that is not ours",
             Self::BatchMissing => "batches before this one are gone",
             Self::BatchMisplaced => "the batch does not follow the one before it",
@@ -76,9 +79,9 @@ impl FaultKind {
 pub struct Fault {
     /// What.
     pub kind: FaultKind,
-    /// In which chain.
+    /// In which chain; as text, since anybody may have put anything there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chain: Option<ChainId>,
+    pub chain: Option<String>,
     /// At which batch of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
@@ -96,13 +99,19 @@ pub struct Fault {
 impl Fault {
     /// With a batch.
     pub(super) fn of_batch(kind: FaultKind, batch: &Batch) -> Self {
-        let (chain, seq) = (Some(batch.chain.clone()), Some(batch.seq));
+        let (chain, seq) = (Some(batch.chain.to_string()), Some(batch.seq));
         Self { kind, chain, batch: seq, record: None, time: Some(batch.at), org: None }
+    }
+
+    /// With what is in the place of a batch.
+    pub(super) fn of_unread(chain: &str, seq: u64) -> Self {
+        let (kind, chain, batch) = (FaultKind::BatchUnread, Some(chain.to_owned()), Some(seq));
+        Self { kind, chain, batch, record: None, time: None, org: None }
     }
 
     /// With the end of a chain, as somebody knew it.
     pub(super) fn of_head(kind: FaultKind, head: &Head) -> Self {
-        let (chain, seq) = (Some(head.chain.clone()), Some(head.seq));
+        let (chain, seq) = (Some(head.chain.to_string()), Some(head.seq));
         Self { kind, chain, batch: seq, record: None, time: Some(head.at), org: None }
     }
 
@@ -120,7 +129,7 @@ impl Fault {
 
     /// The same, of which more is known.
     pub(super) fn in_batch(self, batch: &Batch) -> Self {
-        Self { chain: Some(batch.chain.clone()), batch: Some(batch.seq), ..self }
+        Self { chain: Some(batch.chain.to_string()), batch: Some(batch.seq), ..self }
     }
 }
 

@@ -28,14 +28,18 @@ impl Links {
             for (seq, digest, at, newest) in places {
                 let (at, newest) = (Timestamp::from_millis(*at), Timestamp::from_millis(*newest));
                 let head = Head { chain: chain.clone(), seq: *seq, at, newest, digest: *digest };
-                let there = store.audit_batches(chain, seq.saturating_sub(1), 1).await?.pop();
-                let kind = match there {
+                let mut page = store.audit_batches(chain.as_str(), seq.saturating_sub(1), 1).await?;
+                if !page.unread.is_empty() {
+                    // That was named with its chain.
+                    continue;
+                }
+                let kind = match page.batches.pop() {
                     Some(batch) if batch.seq == *seq && batch.digest == *digest => continue,
                     Some(batch) if batch.seq == *seq => FaultKind::ChainReplaced,
                     _ if trim.is_some_and(|trim| head.is_past(trim)) => continue,
                     // What is missing before others was seen with them.
                     Some(_) => continue,
-                    None if store.audit_batches(chain, 0, 1).await?.is_empty() => FaultKind::ChainMissing,
+                    None if store.audit_batches(chain.as_str(), 0, 1).await?.end().is_none() => FaultKind::ChainMissing,
                     None => FaultKind::ChainCut,
                 };
                 found.push(Fault::of_head(kind, &head));

@@ -10,12 +10,14 @@ use tokio::sync::mpsc;
 use super::fault::{Fault, FaultKind, placed};
 use super::links::Links;
 use crate::store::{AuditKey, Batch, Entry, Head, Placed, ProofStore, Proved, StoreError};
-use crate::types::{ChainId, KeyId, RecordId, Timestamp, rfc3339};
+use crate::types::{KeyId, RecordId, Timestamp, rfc3339};
 
 /// Batches that are read at once; each has some hundred records at most.
 const BATCHES: u32 = 16;
 /// Records that are read at once.
 const RECORDS: usize = 128;
+/// Statements that records may be deleted, of which the first is most often ours.
+const TRIMS: u32 = 8;
 /// Where records are is read in larger pages: there is no text in them.
 const PLACES: u32 = 512;
 /// How long a record may wait to be sealed while others are, and how far clocks may differ.
@@ -28,10 +30,11 @@ const LATE: usize = 1000;
 const WORD: u64 = 20_000;
 
 /// What is asked.
-#[derive(Debug, Default)]
 pub struct Asked {
     /// The keys that the deployment's secret vouches for: what others sign proves nothing.
     pub keys: Vec<AuditKey>,
+    /// Whether the secret vouches for a key: one may be made while the log is walked.
+    pub vouches: Box<dyn Fn(&AuditKey) -> bool + Send + Sync>,
     /// Where chains ended at an earlier time, kept elsewhere.
     pub known: Vec<Head>,
 }
@@ -61,6 +64,9 @@ pub struct Report {
     pub batches: u64,
     /// Records that are as they were sealed.
     pub records: u64,
+    /// Those of them that a later version wrote and this one can't read: what they are searched by was not compared.
+    #[serde(default)]
+    pub unread: u64,
     /// Records that wait to be sealed.
     pub waiting: u64,
     /// Records from before there were chains, of which nothing is known.
@@ -82,6 +88,8 @@ pub async fn verify<S: ProofStore + Sync + ?Sized>(store: &S, asked: Asked, told
     let mut walk = Walk {
         store,
         keys: asked.keys.into_iter().map(|key| (key.id.clone(), key)).collect(),
+        vouches: asked.vouches,
+        strangers: HashSet::new(),
         trim: None,
         begun: None,
         links: Links::default(),
@@ -110,6 +118,9 @@ pub async fn verify<S: ProofStore + Sync + ?Sized>(store: &S, asked: Asked, told
 struct Walk<'a, S: ?Sized> {
     store: &'a S,
     keys: HashMap<KeyId, AuditKey>,
+    vouches: Box<dyn Fn(&AuditKey) -> bool + Send + Sync>,
+    /// Keys that were looked for and are not ours.
+    strangers: HashSet<KeyId>,
     trim: Option<Timestamp>,
     /// When the first chain was begun.
     begun: Option<Timestamp>,
@@ -127,10 +138,40 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
 
     /// Which records may be gone: the most that was said and signed.
     async fn read_trim(&mut self) -> Result<(), StoreError> {
-        let said = self.store.audit_trims(8).await?;
-        let most = said.iter().filter(|batch| self.fault_of(batch).is_none()).filter_map(|batch| batch.trim).max();
-        self.trim = self.trim.max(most);
-        self.report.trimmed = self.trim;
+        let mut skipped = 0;
+        loop {
+            let page = self.store.audit_trims(skipped, TRIMS).await?;
+            let read = page.batches.len() + page.unread.len();
+            skipped += read as u64;
+            for batch in &page.batches {
+                // Anybody may have put statements before those that are signed.
+                if batch.trim <= self.trim {
+                    return Ok(());
+                }
+                self.look_for(&batch.key).await?;
+                if self.fault_of(batch).is_none() {
+                    self.trim = batch.trim;
+                    self.report.trimmed = self.trim;
+                    return Ok(());
+                }
+            }
+            if read < TRIMS as usize || self.told.is_closed() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks for a key that was not there when the walk began: what it signed is read after it was made.
+    async fn look_for(&mut self, key: &KeyId) -> Result<(), StoreError> {
+        if self.keys.contains_key(key) || self.strangers.contains(key) {
+            return Ok(());
+        }
+        let made = self.store.audit_keys().await?;
+        let ours = made.into_iter().filter(|key| (self.vouches)(key)).map(|key| (key.id.clone(), key));
+        self.keys.extend(ours);
+        if !self.keys.contains_key(key) {
+            self.strangers.insert(key.clone());
+        }
         Ok(())
     }
 
@@ -148,16 +189,17 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         }
     }
 
-    async fn chain(&mut self, chain: &ChainId) -> Result<(), StoreError> {
+    async fn chain(&mut self, chain: &str) -> Result<(), StoreError> {
         self.report.chains += 1;
-        let mut last: Option<Batch> = None;
+        let (mut last, mut after) = (None::<Batch>, 0);
         loop {
-            let after = last.as_ref().map_or(0, |last| last.seq);
-            let batches = self.store.audit_batches(chain, after, BATCHES).await?;
-            if batches.is_empty() || self.told.is_closed() {
-                break;
+            let page = self.store.audit_batches(chain, after, BATCHES).await?;
+            let Some(end) = page.end().filter(|_| !self.told.is_closed()) else { break };
+            after = end;
+            for seq in page.unread {
+                self.found(Fault::of_unread(chain, seq)).await;
             }
-            for batch in batches {
+            for batch in page.batches {
                 self.batch(&batch, last.as_ref()).await?;
                 last = Some(batch);
             }
@@ -174,6 +216,7 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         if before.is_none() {
             self.begun = Some(self.begun.map_or(batch.at, |begun| begun.min(batch.at)));
         }
+        self.look_for(&batch.key).await?;
         let alone = self.fault_of(batch);
         for kind in alone.into_iter().chain(self.misplaced(batch, before)) {
             self.found(Fault::of_batch(kind, batch)).await;
@@ -236,9 +279,10 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
                 None => FaultKind::RecordMissing,
                 Some(record) if record.text != entry.text => FaultKind::RecordChanged,
                 Some(record) if record.sealed != Some(number) => FaultKind::RecordMoved,
-                Some(record) if !record.is_consistent || record.org != entry.org => FaultKind::RecordMisfiled,
-                Some(_) => {
+                Some(record) if record.is_consistent == Some(false) || record.org != entry.org => FaultKind::RecordMisfiled,
+                Some(record) => {
                     self.report.records += 1;
+                    self.report.unread += u64::from(record.is_consistent.is_none());
                     continue;
                 }
             };
@@ -305,7 +349,8 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
                 let has: HashSet<String> =
                     batches.iter().filter_map(Batch::entries).flatten().map(|entry| entry.id.to_string()).collect();
                 // What was marked by a batch that is not needed any more is about to be deleted.
-                let is_due = |record: &Placed| self.trim.is_some_and(|trim| record.time < trim) && batches.is_empty();
+                let was_sealed = *number > 0 && batches.is_empty();
+                let is_due = |record: &Placed| was_sealed && self.trim.is_some_and(|trim| record.time < trim);
                 let strangers: Vec<_> = records.iter().filter(|r| !has.contains(&r.id) && !is_due(r)).collect();
                 for record in strangers {
                     let fault = Fault::of_record(FaultKind::RecordForged, record);

@@ -39,6 +39,9 @@ pub struct AuditKey {
     pub created_at: Timestamp,
 }
 
+/// What a record is marked with that waited to be sealed and that nobody can read: no batch has this number.
+pub const UNREADABLE: i64 = -1;
+
 /// A record of the log, as far as a proof asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proved {
@@ -46,14 +49,14 @@ pub struct Proved {
     pub id: RecordId,
     /// When.
     pub time: Timestamp,
-    /// In whose log, as its row says.
+    /// In whose log, as its row says; `None` too when that is nobody's id.
     pub org: Option<OrgId>,
     /// The number of its batch: 0 from before there were any, `None` while it waits.
     pub sealed: Option<i64>,
     /// The hash of its text.
     pub text: Digest,
-    /// Whether what it is searched by is what its text says.
-    pub is_consistent: bool,
+    /// Whether what it is searched by is what its text says; `None` when only a later version can read that.
+    pub is_consistent: Option<bool>,
 }
 
 /// Where a record is in the log, without what it says.
@@ -65,8 +68,25 @@ pub struct Placed {
     pub time: Timestamp,
     /// In whose log.
     pub org: Option<String>,
-    /// As in [`Proved`].
+    /// As in [`Proved`], or [`UNREADABLE`].
     pub sealed: Option<i64>,
+}
+
+/// Batches as far as they can be read: somebody may have put anything there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchPage {
+    /// Those that can be read.
+    pub batches: Vec<Batch>,
+    /// The places, each in its chain, of those that nobody can read.
+    pub unread: Vec<u64>,
+}
+
+impl BatchPage {
+    /// The last place of a chain that it has; `None` when it has nothing.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        self.batches.iter().map(|batch| batch.seq).chain(self.unread.iter().copied()).max()
+    }
 }
 
 /// Verbs that seal.
@@ -76,7 +96,7 @@ pub trait SealStore {
     /// are new; `None` when none is.
     async fn append_sealed(&self, records: &[Written], place: &Place<'_>) -> Result<Option<Head>, StoreError>;
     /// Seals records that wait, oldest first, at most `limit`; those that another node is sealing are left to it. `None` when none
-    /// waits.
+    /// waits. What nobody can read is marked with [`UNREADABLE`], so that it is in nobody's way.
     async fn seal_waiting(&self, place: &Place<'_>, limit: u32) -> Result<Option<Head>, StoreError>;
     /// A batch without records, which says where other chains end and, with `trim`, that records from before may be deleted.
     async fn seal_word(&self, place: &Place<'_>, trim: Option<Timestamp>) -> Result<Head, StoreError>;
@@ -93,14 +113,15 @@ pub trait ProofStore {
     async fn audit_keys(&self) -> Result<Vec<AuditKey>, StoreError>;
     /// Adds a key. With `first`, only when there is none; says whether it was added.
     async fn add_audit_key(&self, key: &AuditKey, first: bool) -> Result<bool, StoreError>;
-    /// Every chain, oldest first.
-    async fn audit_chains(&self) -> Result<Vec<ChainId>, StoreError>;
+    /// Every chain, oldest first; as text, since somebody may have put anything there.
+    async fn audit_chains(&self) -> Result<Vec<String>, StoreError>;
     /// Batches of a chain after the one with this number in it, at most `limit`.
-    async fn audit_batches(&self, chain: &ChainId, after: u64, limit: u32) -> Result<Vec<Batch>, StoreError>;
-    /// The batches that records with these numbers are marked with.
+    async fn audit_batches(&self, chain: &str, after: u64, limit: u32) -> Result<BatchPage, StoreError>;
+    /// The batches that records with these numbers are marked with; those that nobody can read are left out.
     async fn audit_batches_numbered(&self, numbers: &[i64]) -> Result<Vec<Batch>, StoreError>;
-    /// Statements that records may be deleted, those that say most first, at most `limit`.
-    async fn audit_trims(&self, limit: u32) -> Result<Vec<Batch>, StoreError>;
+    /// Statements that records may be deleted, those that say most first, without the first `skipped`, at most `limit`; whoever
+    /// made them, and of every chain.
+    async fn audit_trims(&self, skipped: u64, limit: u32) -> Result<BatchPage, StoreError>;
     /// Those of these records that there are.
     async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError>;
     /// Where these records were sealed, and as what; those that wait, or are from before there were chains, are left out.

@@ -100,6 +100,13 @@ pub(super) fn kind(record: &AuditRecord) -> Option<String> {
     Some(indexed(&parts.join("\n")))
 }
 
+/// Whose account a record is about: the database takes it from the text, see 0030.
+pub(super) fn about(record: &AuditRecord) -> Option<&str> {
+    let Event::Control(event) = &record.event else { return None };
+    let is_kept = matches!(event.operation, Operation::Logout | Operation::PasswordChange);
+    event.target.as_ref().filter(|_| is_kept).map(|(_, id)| id.as_str())
+}
+
 fn target<'r>(record: &'r AuditRecord, wanted: &str) -> Option<&'r str> {
     let Event::Control(event) = &record.event else { return None };
     event.target.as_ref().filter(|(kind, _)| kind == wanted).map(|(_, id)| id.as_str())

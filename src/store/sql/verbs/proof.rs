@@ -1,18 +1,22 @@
 //! Chains of batches.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::super::audit_row::AuditColumns;
+use super::super::audit_row::{AuditColumns, about};
 use super::super::fault::Doing;
+use super::super::values::indexed;
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, PASS, Row, audit_log};
 use crate::record::{AuditRecord, Sealing, Written};
-use crate::store::{AuditKey, Batch, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, StoreError};
+use crate::store::{
+    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, StoreError, UNREADABLE,
+};
 use crate::types::{ChainId, KeyId, NodeId, OrgId, RecordId, Timestamp, UserId};
 
 /// How many other chains a batch says the end of: those that were begun last.
@@ -23,6 +27,9 @@ const FORGOTTEN: i64 = 2000;
 
 /// Batches that are read whole at once, to see what they have.
 const SOME: usize = 16;
+
+/// Pages of records that nobody can read in a row, before calls are looked at again.
+const PASSED: usize = 16;
 
 /// Most records that wait and are counted.
 const COUNTED: i64 = 10_000;
@@ -71,13 +78,31 @@ fn batch(row: &Row) -> Result<Batch, StoreError> {
     })
 }
 
+/// Rows of one chain, as far as they can be read.
+fn page(rows: &[Row]) -> Result<BatchPage, StoreError> {
+    let mut page = BatchPage::default();
+    for row in rows {
+        match batch(row) {
+            Ok(batch) => page.batches.push(batch),
+            Err(_) => page.unread.push(Fields::of(row, "audit_batches", "chain").count("seq")?),
+        }
+    }
+    Ok(page)
+}
+
+/// Those that can be read.
+fn readable(rows: &[Row]) -> Vec<Batch> {
+    rows.iter().filter_map(|row| batch(row).ok()).collect()
+}
+
 /// Every column of a batch.
 const BATCH: &str =
     "SELECT chain, seq, node, prev, at, newest, trim_to, links, entries, digest, key, signature FROM audit_batches";
 
 async fn heads(connection: &mut Connection) -> Result<Vec<Head>, StoreError> {
     let rows = sqlx::query(HEADS).bind(LINKED).fetch_all(connection).await.doing("read where chains end")?;
-    rows.iter().map(head).collect()
+    // What nobody can read keeps no chain from being begun; a proof names it.
+    Ok(rows.iter().filter_map(|row| head(row).ok()).collect())
 }
 
 /// Writes the batch of these records. The first of a chain says where others end.
@@ -110,7 +135,7 @@ async fn insert(connection: &mut Connection, batch: &Batch) -> Result<Head, Stor
     Ok(batch.head())
 }
 
-/// A record that waits, or is looked at again.
+/// A record that waits.
 fn entry(row: &Row) -> Result<Entry, StoreError> {
     let f = Fields::of(row, "audit_records", "id");
     Ok(Entry {
@@ -121,18 +146,26 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
     })
 }
 
+/// A record that is looked at again, whatever was made of its row.
 fn proved(row: &Row) -> Result<Proved, StoreError> {
-    let Entry { id, time, org, text } = entry(row)?;
     let f = Fields::of(row, "audit_records", "id");
-    let is_consistent = is_consistent(&f)?;
-    Ok(Proved { id, time, org, sealed: f.value("sealed")?, text, is_consistent })
+    let org = f.maybe_parsed("org_id", OrgId::parse);
+    // A text that is none hashes to what no record does.
+    let text: &str = f.value("record").unwrap_or_default();
+    Ok(Proved {
+        id: f.parsed("id", RecordId::parse)?,
+        time: f.time("time")?,
+        sealed: f.value("sealed")?,
+        text: Digest::of(text.as_bytes()),
+        is_consistent: if org.is_ok() { is_consistent(&f, text)? } else { Some(false) },
+        org: org.unwrap_or_default(),
+    })
 }
 
-/// Whether what a record is searched by is what it says.
-fn is_consistent(f: &Fields<'_>) -> Result<bool, StoreError> {
-    let text: String = f.value("record")?;
-    let Ok(record) = serde_json::from_str::<AuditRecord>(&text) else { return Ok(false) };
-    let written = Written { record, text };
+/// Whether what a record is searched by is what it says; `None` when only a later version can read it.
+fn is_consistent(f: &Fields<'_>, text: &str) -> Result<Option<bool>, StoreError> {
+    let Ok(record) = serde_json::from_str::<AuditRecord>(text) else { return Ok(None) };
+    let written = Written { record, text: text.to_owned() };
     let said = AuditColumns::of(&written);
     let texts = [
         ("id", Some(said.of.id.as_str())),
@@ -143,16 +176,65 @@ fn is_consistent(f: &Fields<'_>) -> Result<bool, StoreError> {
         ("request_id", Some(said.of.origin.request.as_str())),
         ("api", said.api),
         ("operation", Some(said.operation)),
-        ("tool", said.tool.as_deref()),
         ("reason", said.reason),
+        ("search", Some(said.search.as_str())),
+        ("would_deny", said.would_deny),
+        ("shadow", said.shadow.as_deref()),
+        ("about", about(said.of)),
     ];
     for (column, text) in texts {
-        if f.value::<Option<&str>>(column)? != text {
-            return Ok(false);
+        if f.value::<Option<&str>>(column).ok() != Some(text) {
+            return Ok(Some(false));
         }
     }
-    let numbers = f.time("time")? == said.of.time && f.value::<Option<i64>>("status")? == said.status;
-    Ok(numbers && f.value::<bool>("denied")? == said.denied)
+    // A node of the version before writes it whole.
+    if f.value::<Option<&str>>("tool").ok().map(|tool| tool.map(indexed)) != Some(said.tool) {
+        return Ok(Some(false));
+    }
+    for (column, number) in [("time", Some(said.of.time.millis())), ("status", said.status), ("micros", said.micros)] {
+        if f.value::<Option<i64>>(column)? != number {
+            return Ok(Some(false));
+        }
+    }
+    Ok(Some(f.value::<bool>("denied")? == said.denied))
+}
+
+/// Seals the records that wait longest, and marks those among them that nobody can read. Goes on when there was nothing else.
+async fn seal_page(engine: &Engine, place: &Place<'_>, limit: u32) -> Result<ControlFlow<Option<Head>>, StoreError> {
+    let mut tx = engine.write.begin_with(BEGIN).await.doing("begin a transaction")?;
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT id, time, org_id, record FROM audit_records WHERE sealed IS NULL ORDER BY time, id LIMIT ",
+    );
+    query.push_bind(i64::from(limit)).push(PASS);
+    let rows = query.build().fetch_all(&mut *tx).await.doing("read records to be sealed")?;
+    let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+    for row in &rows {
+        match entry(row) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => unreadable.extend(Fields::of(row, "audit_records", "id").value::<String>("id").ok()),
+        }
+    }
+    if !unreadable.is_empty() {
+        let ids: Vec<&str> = unreadable.iter().map(String::as_str).collect();
+        mark(&mut tx, UNREADABLE, &ids).await?;
+    }
+    if entries.is_empty() {
+        tx.commit().await.doing("leave records to another node")?;
+        return Ok(if unreadable.is_empty() { ControlFlow::Break(None) } else { ControlFlow::Continue(()) });
+    }
+    let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+    mark(&mut tx, place.number(), &ids).await?;
+    let head = seal(&mut tx, place, &entries).await?;
+    tx.commit().await.doing("commit a batch of the log")?;
+    Ok(ControlFlow::Break(Some(head)))
+}
+
+async fn mark(connection: &mut Connection, number: i64, ids: &[&str]) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::<Db>::new("UPDATE audit_records SET sealed = ");
+    query.push_bind(number).push(" WHERE id IN ");
+    among(&mut query, ids.iter().copied());
+    query.build().execute(connection).await.doing("mark records as sealed")?;
+    Ok(())
 }
 
 #[async_trait]
@@ -169,24 +251,12 @@ impl SealStore for Engine {
         if some.is_none() {
             return Ok(None);
         }
-        let mut tx = self.write.begin_with(BEGIN).await.doing("begin a transaction")?;
-        let mut query = QueryBuilder::<Db>::new(
-            "SELECT id, time, org_id, record FROM audit_records WHERE sealed IS NULL ORDER BY time, id LIMIT ",
-        );
-        query.push_bind(i64::from(limit)).push(PASS);
-        let rows = query.build().fetch_all(&mut *tx).await.doing("read records to be sealed")?;
-        let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        if entries.is_empty() {
-            tx.rollback().await.doing("leave records to another node")?;
-            return Ok(None);
+        for _ in 0..PASSED {
+            if let ControlFlow::Break(head) = seal_page(self, place, limit).await? {
+                return Ok(head);
+            }
         }
-        let mut query = QueryBuilder::<Db>::new("UPDATE audit_records SET sealed = ");
-        query.push_bind(place.number()).push(" WHERE id IN ");
-        among(&mut query, entries.iter().map(|entry| entry.id.as_str()));
-        query.build().execute(&mut *tx).await.doing("mark records as sealed")?;
-        let head = seal(&mut tx, place, &entries).await?;
-        tx.commit().await.doing("commit a batch of the log")?;
-        Ok(Some(head))
+        Ok(None)
     }
 
     async fn seal_word(&self, place: &Place<'_>, trim: Option<Timestamp>) -> Result<Head, StoreError> {
@@ -201,7 +271,11 @@ impl SealStore for Engine {
                 .fetch_optional(&mut *self.reader().await?)
                 .await
                 .doing("read where a chain ends")?;
-        row.as_ref().map(head).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let f = Fields::of(&row, "audit_batches", "chain");
+        // The chain goes on behind a row that nobody can read, which a proof names.
+        let digest = digest(&f, "digest").unwrap_or_else(|_| Digest::of(b""));
+        Ok(Some(Head { chain: chain.clone(), seq: f.count("seq")?, at: f.time("at")?, newest: f.time("newest")?, digest }))
     }
 
     async fn waiting_to_be_sealed(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
@@ -262,18 +336,19 @@ impl ProofStore for Engine {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn audit_chains(&self) -> Result<Vec<ChainId>, StoreError> {
+    async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(CHAINS).fetch_all(&mut *self.reader().await?).await.doing("read the chains of the log")?;
-        rows.iter().map(|row| Fields::of(row, "audit_batches", "chain").parsed("chain", ChainId::parse)).collect()
+        // A name that is no text can't be asked for.
+        Ok(rows.iter().filter_map(|row| Fields::of(row, "audit_batches", "chain").value("chain").ok()).collect())
     }
 
-    async fn audit_batches(&self, chain: &ChainId, after: u64, limit: u32) -> Result<Vec<Batch>, StoreError> {
+    async fn audit_batches(&self, chain: &str, after: u64, limit: u32) -> Result<BatchPage, StoreError> {
         let mut query = QueryBuilder::<Db>::new(BATCH);
-        query.push(" WHERE chain = ").push_bind(chain.as_str().to_owned());
+        query.push(" WHERE chain = ").push_bind(chain.to_owned());
         query.push(" AND seq > ").push_bind(after.cast_signed());
         query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read batches of the log")?;
-        rows.iter().map(batch).collect()
+        page(&rows)
     }
 
     async fn audit_batches_numbered(&self, numbers: &[i64]) -> Result<Vec<Batch>, StoreError> {
@@ -287,20 +362,21 @@ impl ProofStore for Engine {
         }
         query.push(")");
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read batches of the log")?;
-        rows.iter().map(batch).collect()
+        Ok(readable(&rows))
     }
 
-    async fn audit_trims(&self, limit: u32) -> Result<Vec<Batch>, StoreError> {
+    async fn audit_trims(&self, skipped: u64, limit: u32) -> Result<BatchPage, StoreError> {
         let mut query = QueryBuilder::<Db>::new(BATCH);
-        query.push(" WHERE trim_to IS NOT NULL ORDER BY trim_to DESC LIMIT ").push_bind(i64::from(limit));
+        query.push(" WHERE trim_to IS NOT NULL ORDER BY trim_to DESC, chain, seq LIMIT ").push_bind(i64::from(limit));
+        query.push(" OFFSET ").push_bind(skipped.cast_signed());
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read what may be deleted")?;
-        rows.iter().map(batch).collect()
+        page(&rows)
     }
 
     async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(
             "SELECT id, time, org_id, user_id, client_id, grant_id, request_id, api, operation, tool, denied, reason, status, \
-             record, sealed FROM audit_records WHERE id IN ",
+             micros, search, would_deny, shadow, about, record, sealed FROM audit_records WHERE id IN ",
         );
         among(&mut query, ids.iter().map(RecordId::as_str));
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read records to be proved")?;
@@ -336,7 +412,9 @@ impl ProofStore for Engine {
             .doing("read where records are")?;
         let placed = |row| {
             let f = Fields::of(row, "audit_records", "id");
-            Ok(Placed { id: f.value("id")?, time: f.time("time")?, org: f.value("org_id")?, sealed: f.value("sealed")? })
+            // An organization that is no text is found where the record is proved.
+            let org = f.value("org_id").unwrap_or_default();
+            Ok(Placed { id: f.value("id")?, time: f.time("time")?, org, sealed: f.value("sealed")? })
         };
         rows.iter().map(placed).collect()
     }
@@ -348,7 +426,7 @@ impl ProofStore for Engine {
                 let past = "SELECT MAX(seq) FROM (SELECT seq, newest, at FROM audit_batches WHERE chain = $1 ORDER BY seq LIMIT $2) AS p \
                             WHERE newest < $3 AND at < $3";
                 let last: Option<i64> = sqlx::query_scalar(past)
-                    .bind(chain.as_str())
+                    .bind(&*chain)
                     .bind(FORGOTTEN)
                     .bind(trim.millis())
                     .fetch_one(&mut *self.reader().await?)
@@ -360,7 +438,7 @@ impl ProofStore for Engine {
                     "DELETE FROM audit_batches WHERE chain = $1 AND (seq < $2 OR (seq = $2 AND NOT EXISTS \
                      (SELECT 1 FROM audit_batches l WHERE l.chain = $1 AND l.seq > $2)))",
                 )
-                .bind(chain.as_str())
+                .bind(&*chain)
                 .bind(last)
                 .execute(&mut *self.writer().await?)
                 .await
