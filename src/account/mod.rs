@@ -10,7 +10,6 @@ mod apps;
 mod audit;
 mod client;
 mod events;
-mod flush;
 mod form;
 mod grant;
 pub mod log;
@@ -32,7 +31,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
 
-pub use flush::AuditFlush;
+pub use crate::record::AuditFlush;
 pub use stand_in::{Called, Refused, Sent, StandIn, Unanswered};
 
 use crate::node::Node;

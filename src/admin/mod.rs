@@ -59,6 +59,7 @@ pub use secret::{new_secret, read_secret, secret_path, write_secret};
 pub use upstreams::{CircuitCondition, EndpointCondition, EndpointView, UpstreamView, Upstreams};
 
 use crate::node::Node;
+use crate::record::AuditFlush;
 use crate::telemetry::Metrics;
 use crate::types::HashedToken;
 
@@ -76,6 +77,8 @@ pub struct AdminState {
     pub readiness: Arc<dyn Readiness>,
     /// How the upstreams are.
     pub upstreams: Arc<dyn Upstreams>,
+    /// Brings what was recorded a moment ago to whoever asks for the log.
+    pub flush: Arc<dyn AuditFlush>,
     /// Hash of the bearer secret (see [`write_secret`]).
     pub token: HashedToken,
     /// Ends what has no end of its own, so that the listener can stop.

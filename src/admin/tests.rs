@@ -31,6 +31,14 @@ pub(crate) struct Fixture {
     _dir: TempDir,
 }
 
+/// Nothing is recorded but in the store.
+struct Nothing;
+
+#[async_trait]
+impl crate::record::AuditFlush for Nothing {
+    async fn flush(&self) {}
+}
+
 struct NoUpstreams;
 
 impl super::Upstreams for NoUpstreams {
@@ -77,6 +85,7 @@ impl Fixture {
             metrics: Arc::new(Metrics::default()),
             readiness: Arc::new(NotReady),
             upstreams: Arc::new(NoUpstreams),
+            flush: Arc::new(Nothing),
             token: secret.hashed(),
             stop: stop.clone(),
         };

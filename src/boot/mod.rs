@@ -284,6 +284,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         metrics: Arc::clone(&metrics),
         readiness: Arc::clone(&ready) as _,
         upstreams: Arc::new(upstreams::Condition::new(Arc::clone(node), Arc::clone(&prepared))),
+        flush: Arc::new(tasks::Flush(journal.clone())),
         token: admin_token.hashed(),
         stop: stop.clone(),
     };

@@ -110,6 +110,7 @@ enum SecretAction {
         /// Its `client_id`
         client: String,
         /// The secret's id or last four characters
+        #[arg(allow_hyphen_values = true)]
         secret: String,
     },
 }

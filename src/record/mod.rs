@@ -4,6 +4,7 @@
 
 mod control;
 mod file;
+mod flush;
 mod ocsf;
 mod opening;
 mod table;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use control::{ControlEvent, Operation};
 pub use file::FileFormat;
+pub use flush::AuditFlush;
 #[cfg(test)]
 use ocsf::samples;
 pub use ocsf::{Sealing, json, json_line, operation, sealed_json_line};

@@ -56,11 +56,12 @@ BY_ITSELF = {
     "envoy_http": {"an offer of a WebSocket": 403} | {f"the query ?query={query}": 400 for query in SIGNS},
     "nginx": dict.fromkeys(("the token twice", "the path /prometheus/api/v1/labels%00", "the path /prometheus/api/v1/%zz"), 400),
     # It takes up an offer of HTTP/2, which it speaks itself there, and then asks about what comes in it.
-    "caddy": {"the path /prometheus/api/v1/%zz": 400, "an offer of HTTP/2": 101},
+    # The query is in its question's target, as with Envoy.
+    "caddy": {"the path /prometheus/api/v1/%zz": 400, "an offer of HTTP/2": 101} | {f"the query ?query={query}": 400 for query in SIGNS},
     "traefik": {"the path /prometheus/api/v1/%zz": 400},
 }
 # What is escaped on its way, unless a proxy can't replace the query.
-UNREPLACED = dict.fromkeys(("caddy", "traefik"), (403, "target_not_replaceable"))
+UNREPLACED = {"traefik": (403, "target_not_replaceable")}
 # What Caddy makes of a header that it shall copy and that no answer has.
 UNSET = "{http.reverse_proxy.header.X-Scope-Orgid}"
 # What a gateway in front sets; `Connection` must not take it away again, nor may another spelling stand beside it.

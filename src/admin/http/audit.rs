@@ -32,9 +32,11 @@ const ALIVE: Duration = Duration::from_secs(15);
     responses((status = 200, description = "Done", body = AuditPageView), Refusals)
 )]
 pub(in crate::admin) async fn search_audit(
+    State(state): State<AdminState>,
     Operator(local): Operator,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPageView>, AdminError> {
+    state.flush.flush().await;
     Ok(Json(local.search_audit(query).await?))
 }
 
@@ -46,9 +48,11 @@ pub(in crate::admin) async fn search_audit(
     responses((status = 200, description = "Done", body = Counts), Refusals)
 )]
 pub(in crate::admin) async fn count_audit(
+    State(state): State<AdminState>,
     Operator(local): Operator,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<Counts>, AdminError> {
+    state.flush.flush().await;
     Ok(Json(local.count_audit(query).await?))
 }
 
@@ -106,9 +110,11 @@ pub(in crate::admin) async fn forget_search(
     )
 )]
 pub(in crate::admin) async fn export_audit(
+    State(state): State<AdminState>,
     Operator(local): Operator,
     Params(query): Params<AuditQuery>,
 ) -> Result<Response, AdminError> {
+    state.flush.flush().await;
     let format = query.format.unwrap_or_default();
     let mut response = Response::new(Content::from_stream(local.export_audit(query).await?));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
@@ -122,9 +128,11 @@ pub(in crate::admin) async fn export_audit(
     responses((status = 200, description = "Done", body = ShadowReport), Refusals)
 )]
 pub(in crate::admin) async fn shadow_report(
+    State(state): State<AdminState>,
     Operator(local): Operator,
     Params(query): Params<ShadowQuery>,
 ) -> Result<Json<ShadowReport>, AdminError> {
+    state.flush.flush().await;
     Ok(Json(local.shadow_report(query).await?))
 }
 
@@ -135,9 +143,11 @@ pub(in crate::admin) async fn shadow_report(
     responses((status = 200, description = "Done", body = ExplanationView), Refusals)
 )]
 pub(in crate::admin) async fn explain(
+    State(state): State<AdminState>,
     Operator(local): Operator,
     Params(query): Params<ExplainQuery>,
 ) -> Result<Json<ExplanationView>, AdminError> {
+    state.flush.flush().await;
     Ok(Json(local.explain(query).await?))
 }
 

@@ -196,6 +196,7 @@ pub(super) enum SecretAction {
         /// Its id or `app_uuid`
         app: String,
         /// The secret's id or last four characters
+        #[arg(allow_hyphen_values = true)]
         secret: String,
         /// Which client
         #[arg(long, value_enum)]
