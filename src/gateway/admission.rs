@@ -404,7 +404,7 @@ mod tests {
             let admission = Admission::default();
             let waits = (1..ticks).map(|n| Waited::Still(TICK * n)).chain([Waited::For(TICK * ticks)]);
             let begins = waits.cycle().take(1000).position(|waited| admission.tick(waited, MOST));
-            let most = usize::try_from(ticks * 4).unwrap_or(0).max(40);
+            let most = usize::try_from(ticks * 4).unwrap_or(0).max(50);
             assert!(begins.is_some_and(|tick| tick < most), "{begins:?} with {ticks} ticks of waiting");
         }
     }

@@ -169,7 +169,9 @@ async fn redirects_of_upstreams_lead_through_the_mount() {
         (QUERY, "https://other.example/login", Some("https://other.example/login")),
         ("/dash/api/folders/y", told.as_str(), Some("/dash/api/folders/x")),
         ("/dash/api/folders/y", "/o/tenant-evil/x", None),
-        ("/open/a/b", "/open/", Some("/open/open/")),
+        // One that knows where it is mounted says so, unless its own paths begin like that.
+        ("/open/a/b", "/open/", Some("/open/")),
+        ("/open/open/b", "/open/", Some("/open/open/")),
         ("/open/a", "/a/", Some("/open/a/")),
     ] {
         let request = Request::get(path).bearer(&caller.token).header("X-Behave", "redirect").header("X-To", to);
