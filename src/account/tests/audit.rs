@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 
 use super::world::{START, World, ago, call, denied, pager};
-use crate::record::{AuditRecord, Decision, Event, Outcome, operation};
-use crate::store::{AuditFilter, Client, Grant};
+use crate::record::{Actor, AuditRecord, Cause, Decision, Event, Outcome, operation};
+use crate::store::{AuditFilter, Client, Grant, RevokeReason};
 
 struct Log {
     world: World,
@@ -193,6 +193,23 @@ async fn a_record_says_why_and_what_helps() {
     ] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
+}
+
+/// Through the API an administrator acts with a grant of their own: the page leads to the one that was revoked.
+#[tokio::test]
+async fn a_record_leads_to_what_was_changed_and_not_to_what_it_was_changed_with() {
+    let log = Log::new().await;
+    let world = &log.world;
+    let own = world.consent(&world.ada, &world.acme, &log.client, "metrics:read").await;
+    let actor = Actor { user: Some(world.ada.id.clone()), grant: Some(own.id.clone()), ..Actor::default() };
+    let cause = Cause { actor, ..world.node.own_cause() };
+    assert!(world.node.store.revoke_grant(&log.grant.id, None, RevokeReason::Admin, &cause).await.expect("an answer"));
+    let wanted = AuditFilter { operation: Some("grant.revoke.admin".into()), ..AuditFilter::default() };
+    let found = world.node.store.search_audit(&wanted, None, 9).await.expect("a page");
+    let path = format!("/orgs/acme/audit/{}", found.rows[0].record.id);
+    let body = world.get(Some(&world.sign_in(&world.ada).await), &path).await.body;
+    let links = |grant: &Grant| body.matches(&format!("?grant={}", grant.id)).count();
+    assert_eq!((links(&log.grant), links(&own)), (2, 1), "what it was done to, its neighbours; who did it: {body}");
 }
 
 #[tokio::test]
