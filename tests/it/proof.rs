@@ -63,7 +63,9 @@ async fn two_nodes_seal_one_log_and_a_change_to_it_is_named() {
     assert_eq!((faults, report.proved), (Vec::new(), true));
     let page = here.running.node.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
     let changes = page.rows.iter().filter(|row| matches!(row.record.event, Event::Control(_))).count();
-    assert!(changes > 3 && report.records + report.waiting == page.rows.len() as u64, "{report:?}");
+    // The proof's own record waits while the walk passes the end of its chain, and may be sealed before those that wait are counted.
+    let (told, there_are) = (report.records + report.waiting, page.rows.len() as u64);
+    assert!(changes > 3 && (told == there_are || told + 1 == there_are), "{there_are}: {report:?}");
     assert_eq!((report.chains, report.before), (2, 0));
     let ids = [calls[1].id.clone()];
     let seals = here.running.node.store.seals_of(&ids).await.expect("a seal");
