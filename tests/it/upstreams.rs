@@ -662,7 +662,7 @@ async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
     names.at(vec![a.address]);
     let calls = Api::named("calls").at("moving.test:80", &format!("{HTTP2}\nresolve = \"10s\""));
     let calls = calls.keys("services = [\"test.v1.Calls\"]").route("any", "POST", "/test.v1.Calls/Call", OPEN);
-    let setup = Setup { resolver: Some(Arc::clone(&names) as _), ..calls.into() };
+    let setup = Setup { resolver: Some(Arc::clone(&names) as _), ..Setup::from(calls) };
     let gw = Gateway::start_with(setup).await;
     let call = |behave| {
         let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
