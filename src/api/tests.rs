@@ -33,7 +33,7 @@ fn every_operation_has_a_rule_with_the_scope_that_it_documents() {
         let scopes = match rule.needs {
             Needs::Nothing => continue,
             Needs::Token => Vec::new(),
-            Needs::Scope(scope) => vec![scope.to_owned()],
+            Needs::Scope(scope) => vec![scope.to_string()],
         };
         rules.insert((rule.method.to_owned(), format!("{MOUNT}{}", rule.pattern)), scopes);
     }

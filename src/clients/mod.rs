@@ -157,8 +157,7 @@ impl<'a> Clients<'a> {
     /// # Errors
     /// When the store fails.
     pub async fn subjects(&self, org: &Org) -> Result<Vec<User>, StoreError> {
-        let needed = ScopeSet::parse(LENDS_ITSELF).map(|scope| self.config.catalogue.bits(&scope)).unwrap_or_default();
-        let lends = |role: &&RoleName| self.config.roles.permissions(std::slice::from_ref(*role)).covers(&needed);
+        let lends = |role: &&RoleName| self.config.may(std::slice::from_ref(*role), LENDS_ITSELF);
         // It is one permission: some role of whoever holds it has it whole.
         let roles: Vec<RoleName> = self.config.roles.0.keys().filter(lends).cloned().collect();
         let own = self.own_permissions().await?;

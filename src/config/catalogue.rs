@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::types::{MAX_SCOPES, ScopeBits, ScopeSet, ScopeToken};
+use crate::types::{MAX_SCOPES, OwnScope, ScopeBits, ScopeSet, ScopeToken};
 
 /// What a scope could do if it fell into the wrong hands: decides how loudly consent speaks of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -186,6 +186,13 @@ impl Catalogue {
             bits.set(*position);
         }
         bits
+    }
+
+    /// The position of a scope of our own; none when it is not here, and then nobody holds it.
+    #[must_use]
+    pub fn own(&self, scope: OwnScope) -> Option<ScopeBits> {
+        let bits = self.bits(&std::iter::once(ScopeToken::from(scope)).collect());
+        (!bits.is_empty()).then_some(bits)
     }
 
     /// The scopes of these bits.

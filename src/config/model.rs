@@ -27,7 +27,8 @@ pub use upstreams::{
 use crate::mcp::ServerPolicy;
 use crate::routing::{Lookup, MountTable, RouteTable};
 use crate::types::{
-    ApiName, Dialect, Issuer, OrgNamed, OrgResource, ResourceId, RoleName, ScopeBits, ScopeSet, ScopeToken, Selectors, Slug,
+    ApiName, Dialect, Issuer, OrgNamed, OrgResource, OwnScope, ResourceId, RoleName, ScopeBits, ScopeSet, ScopeToken, Selectors,
+    Slug,
 };
 
 /// One whole configuration. A request sees one, from its first stage to its last.
@@ -121,6 +122,12 @@ impl Config {
     pub fn site(&self) -> &str {
         let this = self.sites.iter().find(|site| site.issuer == self.issuer);
         this.map_or_else(|| self.issuer.authority(), |site| site.name.as_str())
+    }
+
+    /// Whether a member who has these roles may do what this scope of our own stands for.
+    #[must_use]
+    pub fn may(&self, roles: &[RoleName], needed: OwnScope) -> bool {
+        self.catalogue.own(needed).is_some_and(|needed| self.roles.permissions(roles).covers(&needed))
     }
 
     /// What an API key can be good for: the scopes of the routes that take keys.

@@ -7,10 +7,10 @@ use crate::node::Node;
 use crate::pages::DisplayName;
 use crate::record::{AuditRecord, ControlEvent, Event, Operation};
 use crate::store::{GrantFacts, NewDelivery, Org, StoreError, User};
-use crate::types::{ClientId, GrantId, RoleName, ScopeSet, ScopeToken, UserId};
+use crate::types::{ClientId, GrantId, OwnScope, RoleName, ScopeSet, ScopeToken, UserId};
 
 /// What administers the members of an organization.
-const ADMINISTERS: &str = "members:write";
+const ADMINISTERS: OwnScope = OwnScope::MembersWrite;
 
 /// What an operation is to hooks, as far as its name tells.
 pub(super) const fn of_operation(operation: Operation) -> Option<HookEvent> {
@@ -174,8 +174,7 @@ impl<'r> Told<'r> {
 }
 
 fn administers(config: &Config, role: &RoleName) -> bool {
-    let needed = ScopeSet::parse(ADMINISTERS).map(|scopes| config.catalogue.bits(&scopes)).unwrap_or_default();
-    !needed.is_empty() && config.roles.permissions(std::slice::from_ref(role)).covers(&needed)
+    config.may(std::slice::from_ref(role), ADMINISTERS)
 }
 
 fn target<'r>(control: &'r ControlEvent, kind: &str) -> Option<&'r str> {

@@ -18,12 +18,7 @@ use crate::record::Cause;
 use crate::store::{
     Bounds, Guarded, Invitation, Membership, Org, Reach, ServiceMade, ServiceSwitched, StoreError, User, UserKind, UserState,
 };
-use crate::types::{InvitationId, PlainToken, RoleName, ScopeBits, ScopeSet, Slug, TokenKind, UserId};
-
-/// See who belongs to the organization.
-pub const MEMBERS_READ: &str = "members:read";
-/// Invite, change and remove members.
-pub const MEMBERS_WRITE: &str = "members:write";
+use crate::types::{InvitationId, OwnScope, PlainToken, RoleName, ScopeBits, Slug, TokenKind, UserId};
 
 /// How long an invitation waits.
 const INVITATION: Duration = Duration::from_hours(24 * 7);
@@ -77,8 +72,7 @@ impl<'a> RoleReach<'a> {
     /// By the roles of this configuration.
     #[must_use]
     pub fn new(config: &'a Config) -> Self {
-        let needed = ScopeSet::parse(MEMBERS_WRITE).map(|scope| config.catalogue.bits(&scope)).unwrap_or_default();
-        Self { roles: &config.roles, needed }
+        Self { roles: &config.roles, needed: config.catalogue.own(OwnScope::MembersWrite).unwrap_or_default() }
     }
 
     /// Whether this role lets its holder administer members.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Catalogue, Risk, ScopeEntry, Visibility};
-use crate::types::ScopeToken;
+use crate::types::{ScopeSet, ScopeToken};
 
 #[test]
 fn addresses_are_told_from_other_text() {
@@ -20,7 +20,8 @@ fn roles_reach_as_far_as_what_they_permit() {
         let words = ("Words".to_owned(), "Things".to_owned());
         ScopeEntry::new(ScopeToken::parse(name).expect("a scope"), words, Risk::Low, Visibility::Public)
     };
-    let catalogue = Catalogue::new(["logs:read", "metrics:read", MEMBERS_WRITE].map(entry).to_vec()).expect("few scopes");
+    let catalogue =
+        Catalogue::new(["logs:read", "metrics:read", OwnScope::MembersWrite.as_str()].map(entry).to_vec()).expect("few scopes");
     let bits = |text: &str| catalogue.bits(&ScopeSet::parse(text).expect("scopes"));
     let role = |name: &str| RoleName::parse(name).expect("a role");
     let permits = [
@@ -31,7 +32,7 @@ fn roles_reach_as_far_as_what_they_permit() {
         ("both", "logs:read metrics:read"),
     ];
     let roles = Roles(permits.map(|(name, text)| (role(name), bits(text))).into(), Vec::new(), ScopeBits::NONE);
-    let reach = RoleReach { roles: &roles, needed: bits(MEMBERS_WRITE) };
+    let reach = RoleReach { roles: &roles, needed: bits(OwnScope::MembersWrite.as_str()) };
     let covers = |own: &[&str], moved: &[&str]| {
         let named = |names: &[&str]| names.iter().map(|n| role(n)).collect::<Vec<_>>();
         reach.covers(&named(own), &named(moved))

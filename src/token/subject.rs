@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::store::{Client, User, UserKind, UserState};
-use crate::types::{RoleName, ScopeSet};
+use crate::types::{OwnScope, RoleName, ScopeSet};
 
 /// What a person must hold to be a machine's subject: who manages accounts may lend their own.
-pub const LENDS_ITSELF: &str = "members:write";
+pub const LENDS_ITSELF: OwnScope = OwnScope::MembersWrite;
 
 /// Why a machine gets no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,7 @@ pub enum Unfit {
 /// administers members. Anybody else is a person whom a machine would impersonate.
 #[must_use]
 pub fn may_be_subject(config: &Config, user: &User, roles: &[RoleName]) -> bool {
-    let lends = || {
-        let needed = ScopeSet::parse(LENDS_ITSELF).map(|scope| config.catalogue.bits(&scope)).unwrap_or_default();
-        !needed.is_empty() && config.roles.permissions(roles).covers(&needed)
-    };
-    user.state == UserState::Active && (user.kind == UserKind::Service || lends())
+    user.state == UserState::Active && (user.kind == UserKind::Service || config.may(roles, LENDS_ITSELF))
 }
 
 /// Whether a machine gets tokens, as far as that is up to its subject and its scopes. `roles` are those of the subject in the

@@ -11,6 +11,7 @@ mod ids;
 mod memory;
 mod network;
 mod org_resource;
+mod own_scope;
 pub mod rfc3339;
 mod scope;
 mod secret;
@@ -32,6 +33,7 @@ pub use ids::{
 pub use memory::{Buffer, Exhausted, Held, Memory, Owner};
 pub use network::network;
 pub use org_resource::{OrgNamed, OrgResource};
+pub use own_scope::OwnScope;
 pub use scope::{API_KEYS_WRITE, MAX_SCOPES, ScopeBits, ScopeError, ScopeSet, ScopeToken};
 pub use secret::{HashedToken, PlainToken, TokenKind};
 pub use selector::{LabelValues, Selector, SelectorError, Selectors};

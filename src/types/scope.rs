@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::OwnScope;
+
 /// How many scopes a catalogue may hold: the width of [`ScopeBits`].
 pub const MAX_SCOPES: usize = 512;
 
 /// The private scope that makes API keys.
-pub const API_KEYS_WRITE: &str = "api_keys:write";
+pub const API_KEYS_WRITE: &str = OwnScope::ApiKeysWrite.as_str();
 /// The name that [`API_KEYS_WRITE`] has elsewhere: taken wherever somebody asks for it, and known by its own name from there on.
 const API_KEYS_WRITE_ALIAS: &str = "api_keys_write";
 
@@ -67,6 +69,12 @@ impl ScopeToken {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<OwnScope> for ScopeToken {
+    fn from(own: OwnScope) -> Self {
+        Self(own.as_str().into())
     }
 }
 

@@ -16,15 +16,19 @@ use crate::node::Node;
 use crate::pages::DisplayName;
 use crate::pages::views::{Frame, OrgLink, Section, Viewer};
 use crate::store::{Org, Session, SessionFacts, StoreError, User};
-use crate::types::{PlainToken, RoleName, ScopeSet, Timestamp, TokenKind};
+use crate::types::{OwnScope, PlainToken, RoleName, Timestamp, TokenKind};
 
 /// The session cookie's name, before its `__Host-`.
 pub const SESSION_COOKIE: &str = "tollgate";
 /// The pages of an organization with what a member must hold to open them. The menu leads to the first, and that to the rest.
-const ORG_PAGES: [(&str, &str); 4] =
-    [("audit:read", "audit"), ("grants:read", "applications"), ("members:read", "members"), ("clients:read", "machines")];
+const ORG_PAGES: [(OwnScope, &str); 4] = [
+    (OwnScope::AuditRead, "audit"),
+    (OwnScope::GrantsRead, "applications"),
+    (OwnScope::MembersRead, "members"),
+    (OwnScope::ClientsRead, "machines"),
+];
 /// What a member must hold to see an organization's apps.
-const APPS_SCOPE: &str = "clients:read";
+const APPS_SCOPE: OwnScope = OwnScope::ClientsRead;
 
 /// How old a sign-in may be for what concerns everybody here: the operator's pages.
 pub const FRESH: Duration = Duration::from_mins(15);
@@ -107,9 +111,9 @@ impl AnySession {
     /// The frame of a page in `section`, with this session's user and what they may see of their organizations.
     #[must_use]
     pub fn frame(&self, config: &Config, section: Section) -> Frame {
-        let links = |pages: &[(&str, &'static str)]| {
+        let links = |pages: &[(OwnScope, &'static str)]| {
             let link = |org: &Org, roles: &[RoleName]| {
-                let page = pages.iter().find(|(scope, _)| holds(config, roles, scope)).map(|(_, page)| *page)?;
+                let page = pages.iter().find(|(scope, _)| config.may(roles, *scope)).map(|(_, page)| *page)?;
                 Some(OrgLink { slug: org.slug.to_string(), organization: DisplayName::new(&org.name), page })
             };
             self.orgs.iter().filter_map(|(org, roles)| link(org, roles)).collect()
@@ -142,11 +146,6 @@ impl AnySession {
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now.since(self.session.authenticated_at) <= RECENT
     }
-}
-
-fn holds(config: &Config, roles: &[RoleName], scope: &str) -> bool {
-    let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
-    !needed.is_empty() && config.roles.permissions(roles).covers(&needed)
 }
 
 impl<S> FromRequestParts<S> for SignedIn

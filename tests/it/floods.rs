@@ -9,13 +9,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::harness::api::OPEN;
 use crate::harness::audit::outcome;
 use crate::harness::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Ended, Flood, HEADERS, INITIAL_WINDOW_SIZE, PING, PRIORITIZED, PRIORITY,
     PRIORITY_UPDATE, RST_STREAM, SETTINGS, WINDOW_UPDATE, fields, frame,
 };
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Api, Gateway, Setup, within};
 
 const PROTOCOL_ERROR: u32 = 1;
 const FLOW_CONTROL_ERROR: u32 = 3;
@@ -265,11 +266,7 @@ async fn hose() -> (SocketAddr, Arc<AtomicU64>) {
 
 /// An API in front of it that is open to everybody.
 fn to_the_hose(address: SocketAddr) -> String {
-    format!(
-        "[[upstreams]]\nname = \"hose\"\nendpoints = [\"http://{address}\"]\n\
-         [[apis]]\nname = \"hose\"\nmount = \"/hose\"\nupstream = \"hose\"\n\
-         [[apis.routes]]\nid = \"hose.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
-    )
+    Api::named("hose").at(address, "").route("any", "GET", "/**", OPEN).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

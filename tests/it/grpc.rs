@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http::Request as Head;
 use tollgate::record::Outcome;
 
+use crate::harness::api::{HTTP2, OPEN, READERS};
 use crate::harness::audit::{self, outcome, reason};
+use crate::harness::gateway::free_port;
 use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::{Request, Response, ask};
-use crate::harness::{Caller, Gateway, Setup, http2, within};
+use crate::harness::{Api, Caller, Gateway, Setup, http2, within};
 
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -17,61 +19,16 @@ const ECHO: &str = "/test.v1.Echo/Call";
 
 async fn start() -> (Gateway, Collector) {
     let collector = Collector::start().await;
-    let more = format!(
-        r#"
-[[upstreams]]
-name = "collector"
-endpoints = ["http://{}"]
-protocol = "http2"
-[[apis]]
-name = "otlp"
-mount = "/otlp"
-pack = "otlp-grpc"
-upstream = "collector"
-tenant = {{ mode = "header", name = "X-Scope-OrgID", value = "{{org.tenant}}" }}
-[[apis]]
-name = "echo"
-mount = "/echo"
-services = ["test.v1.Echo", "test.v1.Gone"]
-upstream = "collector"
-[[apis.routes]]
-id = "echo.call"
-match = "/test.v1.Echo/{{method}}"
-methods = ["POST"]
-scopes = ["metrics:read"]
-[[apis.routes]]
-id = "echo.seldom"
-match = "/test.v1.Echo/Seldom"
-methods = ["POST"]
-scopes = ["metrics:read"]
-rates = [{{ per = "client", requests = 1, every = "1m" }}]
-[[apis]]
-name = "whole"
-mount = "/whole"
-upstream = "collector"
-[[apis.routes]]
-id = "whole.any"
-match = "/**"
-methods = ["POST"]
-scopes = ["metrics:read"]
-[[upstreams]]
-name = "down"
-endpoints = ["http://127.0.0.1:{}"]
-protocol = "http2"
-[[apis]]
-name = "down"
-mount = "/down"
-services = ["test.v1.Down"]
-upstream = "down"
-[[apis.routes]]
-id = "down.call"
-match = "/test.v1.Down/Call"
-methods = ["POST"]
-public = true
-"#,
-        collector.address,
-        crate::harness::gateway::free_port(),
-    );
+    let otlp = Api::named("otlp").at(collector.address, HTTP2).pack("otlp-grpc");
+    let otlp = otlp.keys(r#"tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }"#);
+    let seldom = format!("{READERS}\nrates = [{{ per = \"client\", requests = 1, every = \"1m\" }}]");
+    let echo = Api::named("echo").behind("otlp").keys("services = [\"test.v1.Echo\", \"test.v1.Gone\"]");
+    let echo = echo.route("call", "POST", "/test.v1.Echo/{method}", READERS);
+    let echo = echo.route("seldom", "POST", "/test.v1.Echo/Seldom", &seldom);
+    let whole = Api::named("whole").behind("otlp").route("any", "POST", "/**", READERS);
+    let down = Api::named("down").at(format!("127.0.0.1:{}", free_port()), HTTP2).keys("services = [\"test.v1.Down\"]");
+    let down = down.route("call", "POST", "/test.v1.Down/Call", OPEN);
+    let more = format!("{otlp}{echo}{whole}{down}");
     (Gateway::start_with(Setup { more, ..Setup::default() }).await, collector)
 }
 

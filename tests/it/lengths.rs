@@ -8,19 +8,16 @@ use h2::Reason;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::harness::api::OPEN;
 use crate::harness::grpc::Collector;
 use crate::harness::http1::{Request, ask};
 use crate::harness::http2::{Conn, data, request};
 use crate::harness::upstream::Seen;
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Api, Gateway, Setup, within};
 
 /// An API for anybody at this upstream.
-fn api(name: &str, address: SocketAddr, protocol: &str) -> String {
-    format!(
-        "[[upstreams]]\nname = \"{name}\"\nendpoints = [\"http://{address}\"]\nprotocol = \"{protocol}\"\n\
-         [[apis]]\nname = \"{name}\"\nmount = \"/{name}\"\nupstream = \"{name}\"\n\
-         [[apis.routes]]\nid = \"{name}.any\"\nmatch = \"/**\"\nmethods = [\"GET\", \"POST\"]\npublic = true\n"
-    )
+fn api(name: &str, address: SocketAddr, protocol: &str) -> Api {
+    Api::named(name).at(address, &format!("protocol = {protocol:?}")).route("any", "GET POST", "/**", OPEN)
 }
 
 const SMUGGLED: &str = "helloPOST /base/smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
@@ -44,7 +41,7 @@ async fn sent(gw: &Gateway, target: &str, declared: &str, pieces: &[&str]) -> Re
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_of_another_length_than_it_says_is_no_request() {
     let collector = Collector::start().await;
-    let gw = Gateway::start_with(Setup { more: api("newer", collector.address, "http2"), ..Setup::default() }).await;
+    let gw = Gateway::start_with(api("newer", collector.address, "http2").into()).await;
     for target in ["/open/x", "/newer/x", "/oauth2/token"] {
         for (declared, pieces) in REQUESTS {
             match sent(&gw, target, declared, pieces).await {
@@ -146,7 +143,7 @@ async fn an_answer_of_another_length_than_it_says_is_no_answer() {
         ("atonce", lying("5", &["hello world"]).await, "http2"),
         ("old", lying_of_old("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", false).await, "http1"),
     ];
-    let more: String = cases.iter().map(|(name, address, protocol)| api(name, *address, protocol)).collect();
+    let more: String = cases.iter().map(|(name, address, protocol)| api(name, *address, protocol).to_string()).collect();
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
     for (name, _, _) in cases {
         let target = format!("/{name}/x");
@@ -164,7 +161,7 @@ async fn an_answer_of_another_length_than_it_says_is_no_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_an_answer_is_not_the_next_one() {
     let two = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled";
-    let gw = Gateway::start_with(Setup { more: api("chatty", lying_of_old(two, true).await, "http1"), ..Setup::default() }).await;
+    let gw = Gateway::start_with(api("chatty", lying_of_old(two, true).await, "http1").into()).await;
     for n in 0..4 {
         let answer = ask(gw.running.public, &Request::get(&format!("/chatty/{n}"))).await;
         assert_eq!((answer.status, answer.text()), (200, "ok".to_owned()), "{n}");

@@ -15,9 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate::plugin::Gate;
 
+use crate::harness::api::{OPEN, READERS};
 use crate::harness::audit::{call, outcome, reason};
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Gateway, Setup, UPSTREAM_SECRET, http2, within};
+use crate::harness::{Api, Gateway, Setup, UPSTREAM_SECRET, http2, within};
 
 #[path = "../../examples/plugin/app.rs"]
 mod app;
@@ -288,9 +289,8 @@ async fn a_session_of_an_mcp_server_is_its_callers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_in_shadow_mode_lets_everybody_through_and_lends_them_nothing() {
-    let more =
-        "[[apis]]\nname = \"dark\"\nmount = \"/dark\"\npack = \"prometheus\"\nupstream = \"metrics\"\nenforce = \"shadow\"\n";
-    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let dark = Api::named("dark").behind("metrics").pack("prometheus").keys("enforce = \"shadow\"");
+    let gw = Gateway::start_with(dark.into()).await;
     let app = Running::start(&gw);
     let request = Request::get("/dark/api/v1/query?query=up")
         .header("Authorization", "Basic dXNlcjpwdw==")
@@ -390,14 +390,15 @@ async fn a_form_that_names_a_tenant_never_gets_through() {
     gw.running.stop().await;
 }
 
-const INDICES: &str = "[[apis]]\nname = \"search\"\nmount = \"/search\"\npack = \"opensearch\"\nupstream = \"plain\"\n\
-                       tenant = { mode = \"index\", value = \"{org.slug}.\" }\n\
-                       [[apis]]\nname = \"short\"\nmount = \"/short\"\nupstream = \"plain\"\n[[apis.routes]]\nid = \"short.any\"\n\
-                       match = \"/any\"\nmethods = [\"POST\"]\nscopes = [\"logs:read\"]\nmax_body = \"10B\"\n";
+fn indices() -> Setup {
+    let search = Api::named("search").pack("opensearch").keys(r#"tenant = { mode = "index", value = "{org.slug}." }"#);
+    let short = Api::named("short").route("any", "POST", "/any", "scopes = [\"logs:read\"]\nmax_body = \"10B\"");
+    Setup { more: format!("{search}{short}"), ..Setup::default() }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_looked_at_as_an_application_passes_them_on() {
-    let gw = Gateway::start_with(Setup { more: INDICES.to_owned(), ..Setup::default() }).await;
+    let gw = Gateway::start_with(indices()).await;
     let (watching, blind) = (Running::start(&gw), Running::with(&gw, gw.running.gate.clone()));
     let caller = gw.open_caller("acme", &["admin"], "logs:read logs:write").await;
     let look_up = |index: &str| format!(r#"{{"query":{{"terms":{{"u":{{"index":"{index}","id":"1","path":"p"}}}}}}}}"#);
@@ -449,10 +450,13 @@ async fn bodies_are_looked_at_as_an_application_passes_them_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_takes_no_longer_than_its_route_allows() {
-    let slow = "[[apis]]\nname = \"slow\"\nmount = \"/slow\"\nupstream = \"plain\"\n[[apis.routes]]\nid = \"slow.silent\"\n\
-                match = \"/silent\"\nmethods = [\"GET\"]\npublic = true\ntimeouts = { idle = \"200ms\" }\n[[apis.routes]]\n\
-                id = \"slow.events\"\nmatch = \"/events\"\nmethods = [\"GET\"]\npublic = true\ntimeouts = { total = \"200ms\" }\n";
-    let gw = Gateway::start_with(Setup { more: slow.to_owned(), ..Setup::default() }).await;
+    let slow = Api::named("slow").route("silent", "GET", "/silent", &format!("{OPEN}\ntimeouts = {{ idle = \"200ms\" }}")).route(
+        "events",
+        "GET",
+        "/events",
+        &format!("{OPEN}\ntimeouts = {{ total = \"200ms\" }}"),
+    );
+    let gw = Gateway::start_with(slow.into()).await;
     let app = Running::start(&gw);
     let silent = Request::get("/slow/silent").header("X-Behave", "silent");
     let answer = within("an answer", async { Conn::open(app.address).await.ask(&silent).await }).await;
@@ -476,9 +480,8 @@ async fn an_exchange_takes_no_longer_than_its_route_allows() {
 /// What `tollgate::plugin` says that is left to the application: nothing runs while nothing comes, and the read timeout is the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_stream_ends_with_its_read_timeout_at_the_latest() {
-    let quiet = "[[apis]]\nname = \"quiet\"\nmount = \"/quiet\"\nupstream = \"plain\"\n[[apis.routes]]\nid = \"quiet.events\"\n\
-                 match = \"/events\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\ntimeouts = { idle = \"500ms\" }\n";
-    let gw = Gateway::start_with(Setup { more: quiet.to_owned(), ..Setup::default() }).await;
+    let brief = format!("{READERS}\ntimeouts = {{ idle = \"500ms\" }}");
+    let gw = Gateway::start_with(Api::named("quiet").route("events", "GET", "/events", &brief).into()).await;
     let app = Running::start(&gw);
     let caller = gw.open_caller("acme", &["reader"], "metrics:read").await;
     let mut conn = Conn::open(app.address).await;

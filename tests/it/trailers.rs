@@ -7,8 +7,9 @@ use http::{HeaderMap, Response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::harness::api::{HTTP2, READERS};
 use crate::harness::http2::{self, data};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Api, Gateway, within};
 
 /// What an upstream received: head, body, trailers.
 struct Received {
@@ -49,26 +50,9 @@ async fn upstream() -> (SocketAddr, mpsc::UnboundedReceiver<Received>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_says_in_a_trailer_who_they_are() {
     let (address, mut received) = upstream().await;
-    let more = format!(
-        r#"
-[[upstreams]]
-name = "calls"
-endpoints = ["http://{address}"]
-protocol = "http2"
-[[apis]]
-name = "push"
-mount = "/push"
-upstream = "calls"
-tenant = {{ mode = "header", name = "X-Scope-OrgID", value = "{{org.tenant}}" }}
-identity_headers = ["X-WEBAUTH-USER"]
-[[apis.routes]]
-id = "push.any"
-match = "/**"
-methods = ["POST"]
-scopes = ["metrics:read"]
-"#
-    );
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let push = Api::named("push").at(address, HTTP2).route("any", "POST", "/**", READERS);
+    let push = push.keys(r#"tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }"#);
+    let gw = Gateway::start_with(push.keys("identity_headers = [\"X-WEBAUTH-USER\"]").into()).await;
     let caller = gw.caller("acme", &["reader"], "metrics:read").await;
     let bearer = format!("Bearer {}", caller.token);
     for announced in [true, false] {

@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
+use crate::harness::api::{HTTP2, OPEN, READERS};
 use crate::harness::audit::outcome;
 use crate::harness::grpc::{Collector, frame};
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Gateway, Setup, http2, within};
+use crate::harness::{Api, Gateway, Setup, http2, within};
 
 /// Far more than the buffers of all sockets on the way can hold.
 const WHOLE: usize = 64 << 20;
@@ -95,30 +96,9 @@ impl Slow {
 }
 
 async fn gateway(slow: &Slow, protocol: &str) -> Gateway {
-    let more = format!(
-        r#"
-[[upstreams]]
-name = "slow"
-endpoints = ["http://{}"]
-protocol = "{protocol}"
-[[apis]]
-name = "slow"
-mount = "/slow"
-upstream = "slow"
-[[apis.routes]]
-id = "slow.put"
-match = "/put"
-methods = ["PUT"]
-public = true
-[[apis.routes]]
-id = "slow.held"
-match = "/held"
-methods = ["PUT"]
-scopes = ["metrics:read"]
-"#,
-        slow.address
-    );
-    Gateway::start_with(Setup { more, ..Setup::default() }).await
+    let slow = Api::named("slow").at(slow.address, &format!("protocol = {protocol:?}"));
+    let slow = slow.route("put", "PUT", "/put", OPEN).route("held", "PUT", "/held", READERS);
+    Gateway::start_with(slow.into()).await
 }
 
 /// Resident memory of this process, bytes.
@@ -253,38 +233,9 @@ async fn plain_requests_reach_an_http2_upstream_too() {
 /// A gateway that waits for bodies less long than for anything else.
 async fn impatient(put: SocketAddr, call: SocketAddr) -> Gateway {
     let timeouts = r#"timeouts = { connect = "2s", read = "1h", stream_idle = "1h", write = "100ms" }"#;
-    let more = format!(
-        r#"
-[[upstreams]]
-name = "slow"
-endpoints = ["http://{put}"]
-{timeouts}
-[[upstreams]]
-name = "calls"
-endpoints = ["http://{call}"]
-protocol = "http2"
-{timeouts}
-[[apis]]
-name = "slow"
-mount = "/slow"
-upstream = "slow"
-[[apis.routes]]
-id = "slow.put"
-match = "/put"
-methods = ["PUT"]
-public = true
-[[apis]]
-name = "echo"
-mount = "/echo"
-services = ["test.v1.Echo"]
-upstream = "calls"
-[[apis.routes]]
-id = "echo.call"
-match = "/test.v1.Echo/Call"
-methods = ["POST"]
-public = true
-"#
-    );
+    let slow = Api::named("slow").at(put, timeouts).route("put", "PUT", "/put", OPEN);
+    let echo = Api::named("echo").at(call, &format!("{HTTP2}\n{timeouts}")).keys("services = [\"test.v1.Echo\"]");
+    let more = format!("{slow}{}", echo.route("call", "POST", "/test.v1.Echo/Call", OPEN));
     Gateway::start_with(Setup { more, limits: "body_timeout = \"400ms\"", ..Setup::default() }).await
 }
 

@@ -8,29 +8,24 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tollgate::gateway::upstream::Resolver;
 
+use crate::harness::api::{HTTP2, OPEN, READERS};
 use crate::harness::audit::{outcome, reason};
 use crate::harness::gateway::free_port;
 use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::{Conn, Request, Response, ask};
 use crate::harness::http2;
-use crate::harness::{Gateway, Setup, Upstream, within};
+use crate::harness::{Api, Gateway, Setup, Upstream, within};
 
 /// An upstream with these endpoints, open to anybody at `/pair`.
 fn pair(endpoints: &[String], keys: &str) -> Setup {
-    let endpoints: Vec<_> = endpoints.iter().map(|e| format!("\"http://{e}\"")).collect();
-    let more = format!(
-        "[[upstreams]]\nname = \"pair\"\nendpoints = [{}]\n{keys}\n\
-         [[apis]]\nname = \"pair\"\nmount = \"/pair\"\nupstream = \"pair\"\n\
-         [[apis.routes]]\nid = \"pair.short\"\nmatch = \"/short\"\nmethods = [\"GET\"]\npublic = true\n\
-         timeouts = {{ first_byte = \"300ms\", idle = \"200ms\" }}\n\
-         [[apis.routes]]\nid = \"pair.upload\"\nmatch = \"/upload\"\nmethods = [\"POST\"]\npublic = true\n\
-         timeouts = {{ first_byte = \"300ms\", idle = \"300ms\" }}\n\
-         [[apis.routes]]\nid = \"pair.total\"\nmatch = \"/total\"\nmethods = [\"GET\"]\npublic = true\n\
-         timeouts = {{ total = \"400ms\" }}\n\
-         [[apis.routes]]\nid = \"pair.any\"\nmatch = \"/any/**\"\nmethods = [\"GET\", \"POST\"]\npublic = true\n",
-        endpoints.join(", ")
-    );
-    Setup { more, ..Setup::default() }
+    let endpoints: Vec<_> = endpoints.iter().map(|e| format!("http://{e}")).collect();
+    let open = |more: &str| format!("{OPEN}\n{more}");
+    let pair = Api::named("pair").at_each(&endpoints, keys);
+    pair.route("short", "GET", "/short", &open("timeouts = { first_byte = \"300ms\", idle = \"200ms\" }"))
+        .route("upload", "POST", "/upload", &open("timeouts = { first_byte = \"300ms\", idle = \"300ms\" }"))
+        .route("total", "GET", "/total", &open("timeouts = { total = \"400ms\" }"))
+        .route("any", "GET POST", "/any/**", OPEN)
+        .into()
 }
 
 async fn two(keys: &str) -> (Gateway, Upstream, Upstream) {
@@ -281,13 +276,8 @@ async fn open_streams(gw: &Gateway, upstream: &Upstream, token: &str, held: &mut
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_alone_holds_all_places_of_an_upstream() {
     let wide = Upstream::start().await;
-    let more = format!(
-        "[[upstreams]]\nname = \"wide\"\nendpoints = [\"http://{}\"]\nlimits = {{ in_flight = 64, pending = 0 }}\n\
-         [[apis]]\nname = \"wide\"\nmount = \"/wide\"\nupstream = \"wide\"\n\
-         [[apis.routes]]\nid = \"wide.tail\"\nmatch = \"/tail\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\n",
-        wide.address
-    );
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let api = Api::named("wide").at(wide.address, "limits = { in_flight = 64, pending = 0 }");
+    let gw = Gateway::start_with(api.route("tail", "GET", "/tail", READERS).into()).await;
     let ada = gw.caller("acme", &["reader"], "metrics:read").await;
     let eve = gw.user("eve@acme.test").await;
     gw.member(&ada.org, &eve, &["reader"]).await;
@@ -670,10 +660,9 @@ async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began
 async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
     let (a, b, names) = (Collector::start().await, Collector::start().await, Arc::new(Names::default()));
     names.at(vec![a.address]);
-    let more = "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://moving.test:80\"]\nprotocol = \"http2\"\nresolve = \"10s\"\n\
-                [[apis]]\nname = \"calls\"\nmount = \"/calls\"\nupstream = \"calls\"\nservices = [\"test.v1.Calls\"]\n\
-                [[apis.routes]]\nid = \"calls.any\"\nmatch = \"/test.v1.Calls/Call\"\nmethods = [\"POST\"]\npublic = true\n";
-    let setup = Setup { more: more.to_owned(), resolver: Some(Arc::clone(&names) as _), ..Setup::default() };
+    let calls = Api::named("calls").at("moving.test:80", &format!("{HTTP2}\nresolve = \"10s\""));
+    let calls = calls.keys("services = [\"test.v1.Calls\"]").route("any", "POST", "/test.v1.Calls/Call", OPEN);
+    let setup = Setup { resolver: Some(Arc::clone(&names) as _), ..Setup::from(calls) };
     let gw = Gateway::start_with(setup).await;
     let call = |behave| {
         let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
@@ -709,14 +698,9 @@ async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_answered_is_the_upstreams_to_explain() {
     let server = Collector::start().await;
-    let more = format!(
-        "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://{}\"]\nprotocol = \"http2\"\n\
-         [[apis]]\nname = \"calls\"\nmount = \"/calls\"\nupstream = \"calls\"\nservices = [\"test.v1.Calls\"]\n\
-         [[apis.routes]]\nid = \"calls.any\"\nmatch = \"/test.v1.Calls/Call\"\nmethods = [\"POST\"]\npublic = true\n\
-         timeouts = {{ idle = \"300ms\", first_byte = \"300ms\" }}\n",
-        server.address
-    );
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let calls = Api::named("calls").at(server.address, HTTP2).keys("services = [\"test.v1.Calls\"]");
+    let brief = format!("{OPEN}\ntimeouts = {{ idle = \"300ms\", first_byte = \"300ms\" }}");
+    let gw = Gateway::start_with(calls.route("any", "POST", "/test.v1.Calls/Call", &brief).into()).await;
     let mut conn = http2::Conn::open(gw.running.public).await;
     let call = http2::request("POST", "/test.v1.Calls/Call", &[("content-type", "application/grpc"), ("te", "trailers")]);
     let (mut sending, begun) = conn.open_stream(call).await.expect("a stream");

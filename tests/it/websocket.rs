@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async, client_async};
 
 use crate::harness::audit::{outcome, reason};
 use crate::harness::http1::{Request, Response, ask};
-use crate::harness::{Caller, Gateway, Setup, http2, within};
+use crate::harness::{Api, Caller, Gateway, Setup, http2, within};
 
 const TAIL: &str = "/loki/loki/api/v1/tail?query=%7Bapp%3D%22a%22%7D";
 
@@ -69,39 +69,12 @@ async fn serve(stream: TcpStream, seen: &Mutex<Vec<(String, HeaderMap)>>) {
 
 async fn start() -> (Gateway, Server, Caller) {
     let server = Server::start().await;
-    let more = format!(
-        r#"
-[roles.tailer]
-permissions = ["logs:read"]
-[[upstreams]]
-name = "logs"
-endpoints = ["http://{0}"]
-[[apis]]
-name = "loki"
-mount = "/loki"
-pack = "loki"
-upstream = "logs"
-allowed_origins = ["https://app.test"]
-[[apis]]
-name = "loki-shared"
-mount = "/shared-loki"
-pack = "loki"
-upstream = "logs"
-tenant = {{ mode = "label", label = "tenant", value = "{{org.tenant}}" }}
-[[apis]]
-name = "ticks"
-mount = "/ticks"
-upstream = "logs"
-allowed_origins = ["https://ticks.test"]
-[[apis.routes]]
-id = "ticks.tail"
-match = "/tail"
-methods = ["GET"]
-scopes = ["logs:read"]
-upgrade = "websocket"
-"#,
-        server.address
-    );
+    let loki = Api::named("loki").at(server.address, "").pack("loki").keys("allowed_origins = [\"https://app.test\"]");
+    let shared = Api::named("loki-shared").mount("/shared-loki").behind("loki").pack("loki");
+    let shared = shared.keys(r#"tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }"#);
+    let ticks = Api::named("ticks").behind("loki").keys("allowed_origins = [\"https://ticks.test\"]");
+    let ticks = ticks.route("tail", "GET", "/tail", "scopes = [\"logs:read\"]\nupgrade = \"websocket\"");
+    let more = format!("[roles.tailer]\npermissions = [\"logs:read\"]{loki}{shared}{ticks}");
     let gw = Gateway::start_with(Setup { more, file: true, ..Setup::default() }).await;
     let caller = gw.open_caller("acme", &["tailer"], "logs:read").await;
     (gw, server, caller)
@@ -214,11 +187,7 @@ async fn hasty() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_there_at_once_ends_nothing() {
     let address = hasty().await;
-    let more = format!(
-        "[[upstreams]]\nname = \"logs\"\nendpoints = [\"http://{address}\"]\n[[apis]]\nname = \"loki\"\nmount = \"/loki\"\n\
-         pack = \"loki\"\nupstream = \"logs\"\n"
-    );
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let gw = Gateway::start_with(Api::named("loki").at(address, "").pack("loki").into()).await;
     let caller = gw.open_caller("acme", &["admin"], "logs:read").await;
     for n in 0..24 {
         let mut stream = TcpStream::connect(gw.running.public).await.expect("the gateway accepts");

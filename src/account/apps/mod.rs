@@ -29,13 +29,13 @@ use crate::config::Config;
 use crate::pages::texts::apps as texts;
 use crate::record::{Actor, Cause};
 use crate::store::{self, Org};
-use crate::types::{AppId, ScopeSet};
+use crate::types::{AppId, OwnScope};
 use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages};
 
 /// What a member must hold to see the apps.
-const READ: &str = "clients:read";
+const READ: OwnScope = OwnScope::ClientsRead;
 /// What a member must hold to change them.
-const WRITE: &str = "clients:write";
+const WRITE: OwnScope = OwnScope::ClientsWrite;
 
 /// Who looks at which organization.
 struct Visit<'a> {
@@ -51,15 +51,11 @@ impl<'a> Visit<'a> {
     /// A visit of somebody who may see the apps of the organization with this short name.
     fn begin(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
         let (org, roles) = who.org(slug).ok_or_else(not_found)?;
-        let held = config.roles.permissions(roles);
-        let holds = |scope: &str| {
-            let needed = ScopeSet::parse(scope).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
-            !needed.is_empty() && held.covers(&needed)
-        };
-        if !(holds(READ) || holds(WRITE)) {
+        let may_write = config.may(roles, WRITE);
+        if !(may_write || config.may(roles, READ)) {
             return Err(not_found());
         }
-        Ok(Self { app, config: Arc::clone(config), peer, who, may_write: holds(WRITE), org: org.clone() })
+        Ok(Self { app, config: Arc::clone(config), peer, who, may_write, org: org.clone() })
     }
 
     /// The same for somebody who may change them.

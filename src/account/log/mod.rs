@@ -10,7 +10,7 @@ mod query;
 use crate::config::Config;
 use crate::node::Node;
 use crate::store::{Org, StoreError};
-use crate::types::{RoleName, ScopeBits, ScopeSet, UserId};
+use crate::types::{OwnScope, RoleName, ScopeBits, UserId};
 
 pub use cursor::{open_cursor, seal_cursor};
 pub use doers::{Doer, Doers, grant_of};
@@ -20,13 +20,12 @@ pub use names::Names;
 pub use query::{Bound, Query, Unreadable, local_time};
 
 /// What a member must hold to read the log.
-pub const AUDIT_READ: &str = "audit:read";
+pub const AUDIT_READ: OwnScope = OwnScope::AuditRead;
 
 /// The position of [`AUDIT_READ`]; none when the catalogue has no such scope, and then nobody may read.
 #[must_use]
 pub fn audit_read(config: &Config) -> Option<ScopeBits> {
-    let bits = ScopeSet::parse(AUDIT_READ).map(|scope| config.catalogue.bits(&scope)).unwrap_or_default();
-    (!bits.is_empty()).then_some(bits)
+    config.catalogue.own(AUDIT_READ)
 }
 
 /// Whether `user` may read the log of `org` now. Nobody reads that of an organization that is switched off.
@@ -42,5 +41,5 @@ pub async fn readable(node: &Node, config: &Config, user: &UserId, org: &Org) ->
 /// Whether a member with these roles may read the log of an active organization.
 #[must_use]
 pub fn may_read(config: &Config, roles: &[RoleName]) -> bool {
-    audit_read(config).is_some_and(|needed| config.roles.permissions(roles).covers(&needed))
+    config.may(roles, AUDIT_READ)
 }

@@ -6,9 +6,9 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
+use super::Here;
 use super::leaf::Leaf;
 use super::place::Place;
-use super::{GRANTS_READ, GRANTS_WRITE, Here};
 use crate::account::App;
 use crate::account::visitor::Visitor;
 use crate::pages::texts::{Text, labels, org as texts};
@@ -18,7 +18,7 @@ use crate::store::{
     ApiKey, ApiKeyFacts, ApiKeySearch, ApiKeyState, Approvals, Client, ClientPolicy, DisableReason, StoreError, User,
 };
 use crate::token::{Refusal, standing_of_key};
-use crate::types::{ApiKeyId, ClientId, Timestamp, UserId};
+use crate::types::{ApiKeyId, ClientId, OwnScope, Timestamp, UserId};
 use crate::web::{Trouble, page};
 
 /// Keys on one page.
@@ -30,7 +30,7 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, GRANTS_READ)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsRead)?;
     let config = &visitor.config;
     let (place, leaf) = (Place::read(here.path("keys"), query, &["text"], PAGE), Leaf::read(query, ApiKeyId::parse));
     let (path, text) = (place.first(), place.value("text"));
@@ -50,7 +50,7 @@ async fn list(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> 
         frame: visitor.frame(here.section()),
         tabs: here.tabs(config, OrgTab::Keys),
         organization: DisplayName::new(&here.org.name),
-        may_change: here.may(config, GRANTS_WRITE),
+        may_change: here.may(config, OwnScope::GrantsWrite),
         nothing_yet: keys.is_empty() && text.is_empty() && leaf.last().is_none(),
         search,
         keys: rows(app, &here, &keys, app.node.now()).await?,

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::applications::standing;
 use super::leaf::Leaf;
-use super::{GRANTS_READ, GRANTS_WRITE, Here, asked, install};
+use super::{Here, asked, install};
 use crate::account::client::shown;
 use crate::account::form::Form;
 use crate::account::visitor::Visitor;
@@ -21,7 +21,7 @@ use crate::record::Cause;
 use crate::store::{
     Client, ClientUse, GrantFacts, GrantSearch, GrantStanding, GrantState, RevokeReason, Stance, StoreError, Verdict,
 };
-use crate::types::{ApiKeyId, ClientId, GrantId, ScopeSet, ScopeToken, Timestamp};
+use crate::types::{ApiKeyId, ClientId, GrantId, OwnScope, ScopeSet, ScopeToken, Timestamp};
 use crate::web::{Trouble, page, registration, see_other};
 
 /// Grants on one page.
@@ -102,7 +102,7 @@ async fn one(
     query: Option<&str>,
     question: Option<AskedToConfirm>,
 ) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, GRANTS_READ)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsRead)?;
     let config = &visitor.config;
     let Some(known) = lookup(app, &here, id).await? else { return led_on(app, &here, id).await };
     let now = app.node.now();
@@ -115,7 +115,7 @@ async fn one(
     };
     let mut grants = app.node.store.find_grants(&here.org.id, &live, leaf.last(), PAGE + 1).await?;
     let older = leaf.cut(&path, &mut grants, PAGE as usize, |last| (last.grant.created_at, last.grant.id.clone()));
-    let may_change = here.may(config, GRANTS_WRITE);
+    let may_change = here.may(config, OwnScope::GrantsWrite);
     let confirm = asked::<String>(query, "confirm").filter(|_| may_change);
     let of_app = install::app_here(app, &here, &known.client, now).await?;
     let used = if known.grants > 0 { UsedHere::Somebody } else { UsedHere::Nobody };
@@ -278,7 +278,7 @@ pub async fn act(
 ) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&visitor, &slug, GRANTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::GrantsWrite)?;
         let known = find(&app, &here, &client).await?;
         if form.has("restrict")
             && let Some(question) = narrowing(&known, &ticked(&form)?)

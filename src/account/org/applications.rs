@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::place::Place;
-use super::{GRANTS_READ, GRANTS_WRITE, Here, asked};
+use super::{Here, asked};
 use crate::account::client::Owners;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
@@ -20,7 +20,7 @@ use crate::pages::{DisplayName, When};
 use crate::store::{
     ApiKey, ClientState, ClientUse, ClientUseSearch, Listed, NewClients, Stance, StoreError, UseStanding, Verdict,
 };
-use crate::types::{ClientId, Timestamp};
+use crate::types::{ClientId, OwnScope, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
 /// Clients on one page.
@@ -40,7 +40,7 @@ async fn list(
     query: Option<&str>,
     question: Option<Text>,
 ) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, GRANTS_READ)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsRead)?;
     let config = &visitor.config;
     let (store, now) = (&app.node.store, app.node.now());
     let place = place(&here, query);
@@ -52,7 +52,7 @@ async fn list(
         tabs: here.tabs(config, OrgTab::Applications),
         organization: DisplayName::new(&here.org.name),
         csrf: visitor.csrf(),
-        may_change: here.may(config, GRANTS_WRITE),
+        may_change: here.may(config, OwnScope::GrantsWrite),
         new_clients: match new_clients {
             NewClients::Open => NewClientsChoice::Open,
             NewClients::Approval => NewClientsChoice::Approval,
@@ -182,7 +182,7 @@ pub async fn act(
 
 async fn decide(app: &App, visitor: &Visitor, (slug, query): (&str, Option<&str>), body: Body) -> Result<Response, Trouble> {
     let form = visitor.form(body).await?;
-    let here = Here::find(visitor, slug, GRANTS_WRITE)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsWrite)?;
     let (store, path) = (&app.node.store, here.path("applications"));
     let cause = visitor.cause(app);
     if form.has("save-new-clients") || form.has("save-surely") {

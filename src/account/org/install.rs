@@ -5,7 +5,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{GRANTS_WRITE, Here, api_keys, application, asked};
+use super::{Here, api_keys, application, asked};
 use crate::account::client::shown;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
@@ -19,7 +19,7 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When};
 use crate::record::Cause;
 use crate::store::{self, AppState, Client, ClientUse, Footing, Stance, StoreError};
-use crate::types::{AppId, ClientId, ScopeSet, Timestamp};
+use crate::types::{AppId, ClientId, OwnScope, ScopeSet, Timestamp};
 use crate::web::{Trouble, page, see_other};
 
 /// What an app has in the organization, if the client is an app's.
@@ -81,7 +81,7 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn entrance(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, GRANTS_WRITE)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsWrite)?;
     let wanted = asked::<String>(query, "app").unwrap_or_default();
     let found = match wanted.trim() {
         "" => Found::NotAsked,
@@ -149,7 +149,7 @@ fn offered_scopes(config: &Config, scopes: &ScopeSet) -> Vec<OfferedScope> {
 pub async fn act(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
     let done = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&visitor, &slug, GRANTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::GrantsWrite)?;
         let name = form.one("app").filter(|_| form.has("install")).ok_or_else(not_found)?;
         let found = offered(&app, &here, name).await?.ok_or_else(not_found)?;
         install(&app, &here, &found.id, &visitor.cause(&app)).await?;
@@ -179,7 +179,7 @@ struct Leaving {
 
 impl Leaving {
     async fn find(app: &App, visitor: &Visitor, (slug, client): (&str, &str)) -> Result<Self, Trouble> {
-        let here = Here::find(visitor, slug, GRANTS_WRITE)?;
+        let here = Here::find(visitor, slug, OwnScope::GrantsWrite)?;
         let known = application::find(app, &here, client).await?;
         let of = known.client.app.as_ref().ok_or_else(not_found)?;
         let found = app.node.store.app(&of.app).await?.ok_or_else(not_found)?;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::place::Place;
-use super::{Here, MEMBERS_READ, MEMBERS_WRITE, asked};
+use super::{Here, asked};
 use crate::account::App;
 use crate::account::log::Names;
 use crate::account::visitor::Visitor;
@@ -19,7 +19,7 @@ use crate::pages::views::{
 use crate::pages::{DisplayName, When};
 use crate::roster::{RoleReach, is_own_service};
 use crate::store::{Invitation, MemberSearch, Reach as _, StoreError, User, UserKind, UserState};
-use crate::types::{RoleName, ScopeBits, Timestamp, UserId};
+use crate::types::{OwnScope, RoleName, ScopeBits, Timestamp, UserId};
 use crate::web::{Trouble, page, see_other};
 
 /// Members on one page.
@@ -36,7 +36,7 @@ pub(super) struct Said {
 /// `GET /orgs/{org}/members`.
 pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
     let outcome = async {
-        let here = Here::find(&visitor, &slug, MEMBERS_READ)?;
+        let here = Here::find(&visitor, &slug, OwnScope::MembersRead)?;
         list(&app, &visitor, &here, query.as_deref(), Said::default()).await
     };
     visitor.answer(outcome.await)
@@ -47,7 +47,7 @@ async fn list(app: &App, visitor: &Visitor, here: &Here, query: Option<&str>, sa
     let place = place(here, query);
     let mut members = store.member_page(&here.org.id, &wanted(&place), place.range()).await?;
     let more = place.cut(&mut members);
-    let may_change = here.may(config, MEMBERS_WRITE);
+    let may_change = here.may(config, OwnScope::MembersWrite);
     let mut rows = Vec::with_capacity(members.len());
     for (user, roles) in &members {
         rows.push(row(app, here, &place, (user, roles)).await?);
@@ -203,7 +203,7 @@ pub async fn act(
 ) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&visitor, &slug, MEMBERS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::MembersWrite)?;
         match super::membership::decide(&app, &visitor, &here, &form).await? {
             super::membership::Done::Changed => Ok(see_other(&place(&here, query.as_deref()).with(&[("done", "1")]))),
             super::membership::Done::Told(said) => list(&app, &visitor, &here, query.as_deref(), said).await,

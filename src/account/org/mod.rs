@@ -17,9 +17,8 @@ use super::not_found;
 use super::visitor::Visitor;
 use crate::config::Config;
 use crate::pages::views::{OrgTab, OrgTabs, Section};
-use crate::roster::{MEMBERS_READ, MEMBERS_WRITE};
 use crate::store::Org;
-use crate::types::{RoleName, ScopeSet};
+use crate::types::{OwnScope, RoleName};
 use crate::web::{Params, Trouble};
 
 pub(super) use api_keys::show as api_keys;
@@ -33,15 +32,6 @@ pub(super) use machines::{
 pub(super) use members::{act as members_act, show as members};
 pub(super) use review::{csv as review_csv, json as review_json, show as review};
 
-/// See which applications members authorized.
-const GRANTS_READ: &str = "grants:read";
-/// Block, restrict and revoke them.
-const GRANTS_WRITE: &str = "grants:write";
-/// See the organization's own clients.
-const CLIENTS_READ: &str = "clients:read";
-/// Make and change them.
-const CLIENTS_WRITE: &str = "clients:write";
-
 /// An organization with what the person who looks may do in it.
 struct Here {
     org: Org,
@@ -50,15 +40,15 @@ struct Here {
 
 impl Here {
     /// The organization of this short name, if it is active and the visitor holds `needed` there.
-    fn find(visitor: &Visitor, slug: &str, needed: &str) -> Result<Self, Trouble> {
+    fn find(visitor: &Visitor, slug: &str, needed: OwnScope) -> Result<Self, Trouble> {
         let (org, roles) = visitor.who.org(slug).ok_or_else(not_found)?;
         let here = Self { org: org.clone(), roles: roles.to_vec() };
         if here.may(&visitor.config, needed) { Ok(here) } else { Err(not_found()) }
     }
 
     /// Whether they hold this permission.
-    fn may(&self, config: &Config, needed: &str) -> bool {
-        may(config, &self.roles, needed)
+    fn may(&self, config: &Config, needed: OwnScope) -> bool {
+        config.may(&self.roles, needed)
     }
 
     /// The pages of this organization that they may open.
@@ -80,18 +70,13 @@ impl Here {
 /// The pages of an organization that the holder of `roles` may open.
 pub(super) fn tabs(config: &Config, org: &Org, roles: &[RoleName], open: OrgTab) -> OrgTabs {
     let needed = |tab: &OrgTab| match tab {
-        OrgTab::Audit => super::log::AUDIT_READ,
-        OrgTab::Applications | OrgTab::Keys | OrgTab::Review => GRANTS_READ,
-        OrgTab::Members => MEMBERS_READ,
-        OrgTab::Machines => CLIENTS_READ,
+        OrgTab::Audit => OwnScope::AuditRead,
+        OrgTab::Applications | OrgTab::Keys | OrgTab::Review => OwnScope::GrantsRead,
+        OrgTab::Members => OwnScope::MembersRead,
+        OrgTab::Machines => OwnScope::ClientsRead,
     };
-    let allowed = OrgTab::ALL.into_iter().filter(|tab| may(config, roles, needed(tab))).collect();
+    let allowed = OrgTab::ALL.into_iter().filter(|tab| config.may(roles, needed(tab))).collect();
     OrgTabs { slug: org.slug.to_string(), open, allowed }
-}
-
-fn may(config: &Config, roles: &[RoleName], needed: &str) -> bool {
-    let bits = ScopeSet::parse(needed).map(|s| config.catalogue.bits(&s)).unwrap_or_default();
-    !bits.is_empty() && config.roles.permissions(roles).covers(&bits)
 }
 
 /// One value of an address; a damaged address says nothing.

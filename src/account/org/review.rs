@@ -8,9 +8,9 @@ use futures::stream;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
+use super::Here;
 use super::api_keys::suspended;
 use super::place::Place;
-use super::{GRANTS_READ, Here, may};
 use crate::account::visitor::Visitor;
 use crate::account::{App, standing};
 use crate::pages::texts::labels;
@@ -18,7 +18,7 @@ use crate::pages::views::{ListChoice, ListSearch, OrgTab, ReviewPage, ReviewProp
 use crate::pages::{DisplayName, When};
 use crate::review::{self, Entry, Proposal, Wanted};
 use crate::store::{Idle, Org, StoreError};
-use crate::types::{Timestamp, UserId};
+use crate::types::{OwnScope, Timestamp, UserId};
 use crate::web::{Trouble, page};
 
 /// Entries on one page.
@@ -37,7 +37,7 @@ pub async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn report(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, GRANTS_READ)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsRead)?;
     let config = &visitor.config;
     app.flush.flush().await;
     let place = Place::read(here.path("review"), query, &["text", "use"], PAGE);
@@ -130,7 +130,7 @@ pub async fn json(State(app): State<App>, Path(slug): Path<String>, visitor: Vis
 
 /// The whole report, in the order in which members agreed. That it left the gateway is on record before its first byte does.
 async fn download(app: &App, visitor: &Visitor, (slug, form): (&str, Form)) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, GRANTS_READ)?;
+    let here = Here::find(visitor, slug, OwnScope::GrantsRead)?;
     app.flush.flush().await;
     review::noted(&app.node, &here.org, &visitor.cause(app)).await?;
     let (kind, extension) = match form {
@@ -191,7 +191,7 @@ impl Report {
     async fn part(&self, after: Option<&review::Place>) -> Result<(String, Next), Cut> {
         let (node, config) = (&self.app.node, self.app.node.config.load_full());
         let orgs = node.store.orgs_of(&self.user).await?;
-        if !orgs.iter().any(|(org, roles)| org.id == self.org.id && may(&config, roles, GRANTS_READ)) {
+        if !orgs.iter().any(|(org, roles)| org.id == self.org.id && config.may(roles, OwnScope::GrantsRead)) {
             return Err(Cut::Barred);
         }
         let (mut entries, place) = review::batch(node, &config, &self.org, after).await?;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Findings;
-use super::scopes::{AUDIT_READ, known};
+use super::scopes::known;
 use super::templates::template;
 use crate::config::Catalogue;
 use crate::config::error::KeyPath;
 use crate::config::pack::PackedNeeds;
 use crate::config::raw::{RawAllowed, RawApi, RawNeed, RawRule, RawValue};
 use crate::mcp::{Allowed, Condition, NamePolicy, Need, PolicyError, Rule, ServerPolicy};
-use crate::types::{Placeholder, ScopeBits, ScopeSet, ScopeToken};
+use crate::types::{OwnScope, Placeholder, ScopeBits, ScopeSet};
 
 /// The key that stands for every other name.
 const DEFAULT: &str = "default";
@@ -134,8 +134,7 @@ fn conditions(rule: &RawRule, takes: Takes, at: &KeyPath, found: &mut Findings<'
 
 /// The policy of our own MCP server: what is not named here does not exist.
 pub(super) fn own(invoke: ScopeBits, catalogue: &Catalogue) -> ProvedPolicy {
-    let audit: ScopeSet = ScopeToken::parse(AUDIT_READ).into_iter().collect();
-    let audit = catalogue.bits(&audit);
+    let audit = catalogue.own(OwnScope::AuditRead).unwrap_or_default();
     let open = Need::Scopes(ScopeBits::NONE);
     let tools = [("whoami", open), ("list_applications", open), ("explain_denial", open), ("search_audit", Need::Scopes(audit))];
     let tools = NamePolicy::new(tools, Need::Denied).unwrap_or_else(|_| NamePolicy::uniform(Need::Denied));

@@ -14,7 +14,7 @@ use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
 use crate::config::{Access, Catalogue, Route, RouteMeta, RouteTimeouts, Tenancy, Traffic};
 use crate::routing::{Lookup, MethodSet, Pattern, RouteTable, Segment, conflicts};
-use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet};
+use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet, ScopeToken};
 
 /// The rules of one API.
 pub(super) struct Rules {
@@ -184,7 +184,7 @@ pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found
         let scopes = match rule.needs {
             Needs::Nothing => None,
             Needs::Token => Some(ScopeSet::default()),
-            Needs::Scope(scope) => ScopeSet::parse(scope).ok(),
+            Needs::Scope(scope) => Some(std::iter::once(ScopeToken::from(scope)).collect()),
         };
         let pattern = Pattern::parse(rule.pattern).map_err(|e| found.error(at, e, "report this")).ok();
         let id = RouteId::parse(&format!("{name}.{}", rule.id)).ok();

@@ -12,7 +12,7 @@ use crate::config::written::{Kind, Written};
 use crate::config::{
     Access, Catalogue, Enforce, GrantFlow, Requirement, Risk, RoleSelectors, Roles, ScopeEntry, Target, Visibility,
 };
-use crate::types::{API_KEYS_WRITE, MAX_SCOPES, RoleName, ScopeBits, ScopeSet, ScopeToken, Selector, Selectors};
+use crate::types::{MAX_SCOPES, OwnScope, RoleName, ScopeBits, ScopeSet, ScopeToken, Selector, Selectors};
 
 /// The name of our own MCP server.
 pub(in crate::config) const OWN_MCP: &str = "tollgate";
@@ -20,11 +20,9 @@ pub(in crate::config) const OWN_MCP: &str = "tollgate";
 /// The name of our own JSON API.
 pub(in crate::config) const OWN_API: &str = "tollgate-api";
 
-/// Reads the organization's log.
-pub(super) const AUDIT_READ: &str = "audit:read";
-
 /// What every member may do, as on the pages of their account: it concerns nobody but them.
-const OWN_ACCOUNT: [&str; 4] = ["applications:read", "applications:write", "sessions:read", "sessions:write"];
+const OWN_ACCOUNT: [OwnScope; 4] =
+    [OwnScope::ApplicationsRead, OwnScope::ApplicationsWrite, OwnScope::SessionsRead, OwnScope::SessionsWrite];
 
 /// The scope that reaches an MCP server.
 pub(super) fn invoke_scope(api: &str) -> String {
@@ -41,28 +39,35 @@ fn builtin(description: String, group: &str, risk: Risk) -> RawScope {
     }
 }
 
+/// What people read of a scope of our own: its sentence, its group, its risk.
+const fn words(scope: OwnScope) -> (&'static str, &'static str, Risk) {
+    const YOURS: &str = "Your account";
+    const THEIRS: &str = "Organization";
+    match scope {
+        OwnScope::ApiKeysWrite => ("Make an API key with which it sends data on behalf of the organization", THEIRS, Risk::High),
+        OwnScope::ApplicationsRead => ("See the applications that you authorized and what they may do", YOURS, Risk::Low),
+        OwnScope::ApplicationsWrite => ("End the access of applications that you authorized", YOURS, Risk::Medium),
+        OwnScope::AuditRead => ("Read the organization's audit log", THEIRS, Risk::Medium),
+        OwnScope::ClientsRead => ("See the organization's own applications, their clients and versions", THEIRS, Risk::Medium),
+        OwnScope::ClientsWrite => ("Make, change, publish and remove the organization's own applications", THEIRS, Risk::High),
+        OwnScope::GrantsRead => ("See what members gave to applications", THEIRS, Risk::Medium),
+        OwnScope::GrantsWrite => ("End the access that members gave to applications", THEIRS, Risk::High),
+        OwnScope::MembersRead => ("See who belongs to the organization, with which roles", THEIRS, Risk::Medium),
+        OwnScope::MembersWrite => ("Invite members, change their roles and remove them", THEIRS, Risk::High),
+        OwnScope::SessionsRead => ("See where you are signed in", YOURS, Risk::Low),
+        OwnScope::SessionsWrite => ("Sign you out of browsers", YOURS, Risk::Medium),
+    }
+}
+
 fn builtins(raw: &RawConfig) -> Vec<(String, RawScope)> {
     let own = "Ask Tollgate who you are, what has access and why requests were refused";
-    let mut all = vec![
-        (AUDIT_READ.to_owned(), builtin("Read the organization's audit log".to_owned(), "Organization", Risk::Medium)),
-        (invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low)),
-    ];
-    let api = [
-        ("applications:read", "See the applications that you authorized and what they may do", "Your account", Risk::Low),
-        ("applications:write", "End the access of applications that you authorized", "Your account", Risk::Medium),
-        ("sessions:read", "See where you are signed in", "Your account", Risk::Low),
-        ("sessions:write", "Sign you out of browsers", "Your account", Risk::Medium),
-        ("grants:read", "See what members gave to applications", "Organization", Risk::Medium),
-        ("grants:write", "End the access that members gave to applications", "Organization", Risk::High),
-        ("clients:read", "See the organization's own applications, their clients and versions", "Organization", Risk::Medium),
-        ("clients:write", "Make, change, publish and remove the organization's own applications", "Organization", Risk::High),
-        ("members:read", "See who belongs to the organization, with which roles", "Organization", Risk::Medium),
-        ("members:write", "Invite members, change their roles and remove them", "Organization", Risk::High),
-    ];
-    all.extend(api.map(|(name, text, group, risk)| (name.to_owned(), builtin(text.to_owned(), group, risk))));
-    let text = "Make an API key with which it sends data on behalf of the organization";
-    let hidden = RawScope { visibility: Some(Visibility::Private), ..builtin(text.to_owned(), "Organization", Risk::High) };
-    all.push((API_KEYS_WRITE.to_owned(), hidden));
+    let mut all = vec![(invoke_scope(OWN_MCP), builtin(own.to_owned(), "MCP servers", Risk::Low))];
+    all.extend(OwnScope::ALL.map(|scope| {
+        let (text, group, risk) = words(scope);
+        let hidden = (scope == OwnScope::ApiKeysWrite).then_some(Visibility::Private);
+        let shown = builtin(text.to_owned(), group, risk);
+        (scope.to_string(), RawScope { visibility: hidden.or(shown.visibility), ..shown })
+    }));
     for api in raw.apis.iter().filter(|a| a.kind == RawKind::Mcp) {
         let name = &api.name.0;
         let description = format!("Use the MCP server {name} and the tools that need nothing more");
@@ -220,7 +225,7 @@ pub(super) fn roles(raw: &RawConfig, catalogue: &Catalogue, found: &mut Findings
         scope: catalogue.bits(&std::iter::once(entry.name.clone()).collect()),
         needs: catalogue.required(entry),
     });
-    let own: ScopeSet = OWN_ACCOUNT.iter().filter_map(|name| ScopeToken::parse(name).ok()).collect();
+    let own: ScopeSet = OWN_ACCOUNT.into_iter().map(ScopeToken::from).collect();
     Roles(roles, requirements.collect(), catalogue.bits(&own))
 }
 

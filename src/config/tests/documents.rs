@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::{ApiKind, Config, Matrix, Target, Tell, UpstreamProtocol, docs};
+use super::super::{ApiKind, Catalogue, Config, Matrix, Target, Tell, UpstreamProtocol, docs};
 use super::{env, parse, proved};
 use crate::mcp::{Target as Named, Verdict};
-use crate::types::{RoleName, ScopeBits};
+use crate::types::{OwnScope, RoleName, ScopeBits};
 
 fn fresh(file: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file);
@@ -188,6 +188,18 @@ fn our_own_mcp_server_is_always_there() {
     assert!(matches!(asked("search_audit", &policy.invoke), Verdict::Missing(_)));
     assert_eq!(asked("search_audit", &admin), Verdict::Allowed);
     assert_eq!(asked("drop_tables", &admin), Verdict::Denied);
+}
+
+#[test]
+fn every_scope_of_our_own_is_in_the_catalogue_and_roles_hold_it_or_not() {
+    let config = proved("");
+    let names: Vec<_> =
+        config.catalogue.entries().iter().map(|e| e.name.as_str()).filter(|name| !name.starts_with("mcp:")).collect();
+    assert_eq!(names, OwnScope::ALL.map(OwnScope::as_str));
+    let may = |role: &str, scope| config.may(&[RoleName::parse(role).expect("a name")], scope);
+    assert!(OwnScope::ALL.into_iter().all(|scope| may("admin", scope)));
+    assert!(may("viewer", OwnScope::SessionsRead) && !may("viewer", OwnScope::MembersRead));
+    assert!(Catalogue::default().own(OwnScope::AuditRead).is_none(), "what is not there nobody holds");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What every test starts from.
 
+pub mod api;
 pub mod audit;
 pub mod certificates;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod world;
 use std::future::Future;
 use std::time::Duration;
 
+pub use api::Api;
 pub use command::Command;
 pub use gateway::{Gateway, Setup, UPSTREAM_SECRET};
 pub use upstream::Upstream;

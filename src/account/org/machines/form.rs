@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::show::{Said, one};
 use super::told::{Wrong, refused};
-use super::{CLIENTS_WRITE, Here, asked, clients, find, members};
+use super::{Here, asked, clients, find, members};
 use crate::account::App;
 use crate::account::apps::choices;
 use crate::account::form::Form;
@@ -17,7 +17,7 @@ use crate::pages::DisplayName;
 use crate::pages::texts::{frame, machines as texts, name};
 use crate::pages::views::{MachineApi, MachineDraft, MachineFormPage, SubjectChoice, Way};
 use crate::store::{Machine, StoreError, User, UserKind};
-use crate::types::ScopeSet;
+use crate::types::{OwnScope, ScopeSet};
 use crate::web::{Trouble, page, see_other};
 
 /// What a form holds.
@@ -147,7 +147,7 @@ async fn answer(
 /// `GET /orgs/{org}/machines/new`.
 pub async fn new_page(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
     let shown = async {
-        let here = Here::find(&visitor, &slug, CLIENTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::ClientsWrite)?;
         answer(&app, &visitor, (&here, None), Entered::found_by(query.as_deref()), Wrong::default()).await
     };
     visitor.answer(shown.await)
@@ -157,7 +157,7 @@ pub async fn new_page(State(app): State<App>, Path(slug): Path<String>, RawQuery
 pub async fn create(State(app): State<App>, Path(slug): Path<String>, visitor: Visitor, body: Body) -> Response {
     let done = async {
         let entered = entered(&visitor.form(body).await?);
-        let here = Here::find(&visitor, &slug, CLIENTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::ClientsWrite)?;
         if entered.searching {
             return answer(&app, &visitor, (&here, None), entered, Wrong::default()).await;
         }
@@ -181,7 +181,7 @@ pub async fn scopes_page(
     visitor: Visitor,
 ) -> Response {
     let shown = async {
-        let here = Here::find(&visitor, &slug, CLIENTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::ClientsWrite)?;
         let machine = find(&app, &here, &id).await?;
         let scopes = machine.client.scopes.iter().flat_map(ScopeSet::iter).map(ToString::to_string).collect();
         let entered = Entered { scopes, ..Entered::found_by(query.as_deref()) };
@@ -199,7 +199,7 @@ pub async fn set_scopes(
 ) -> Response {
     let done = async {
         let entered = entered(&visitor.form(body).await?);
-        let here = Here::find(&visitor, &slug, CLIENTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::ClientsWrite)?;
         let machine = find(&app, &here, &id).await?;
         if entered.searching {
             return answer(&app, &visitor, (&here, Some(&machine)), entered, Wrong::default()).await;

@@ -12,7 +12,7 @@ pub use form::{create, new_page, scopes_page, set_scopes};
 pub use show::{act, show};
 
 use super::place::Place;
-use super::{CLIENTS_READ, CLIENTS_WRITE, Here, MEMBERS_WRITE, asked};
+use super::{Here, asked};
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::clients::{By, Clients};
@@ -22,7 +22,7 @@ use crate::pages::views::{ListSearch, MachineRow, MachineStanding, MachinesPage,
 use crate::pages::{DisplayName, When};
 use crate::store::{ClientState, Machine, Stance, UserState};
 use crate::token::{Unfit, fit_to_act};
-use crate::types::{ClientId, Timestamp};
+use crate::types::{ClientId, OwnScope, Timestamp};
 use crate::web::{Trouble, page};
 
 /// Machine clients on one page.
@@ -42,7 +42,7 @@ async fn find(app: &App, here: &Here, id: &str) -> Result<Machine, Trouble> {
 
 /// Where service users are made, for those who may.
 fn members(here: &Here, config: &Config) -> Option<String> {
-    here.may(config, MEMBERS_WRITE).then(|| here.path("members"))
+    here.may(config, OwnScope::MembersWrite).then(|| here.path("members"))
 }
 
 /// By the function that the token endpoint asks.
@@ -73,7 +73,7 @@ pub async fn list(State(app): State<App>, Path(slug): Path<String>, RawQuery(que
 }
 
 async fn listed(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -> Result<Response, Trouble> {
-    let here = Here::find(visitor, slug, CLIENTS_READ)?;
+    let here = Here::find(visitor, slug, OwnScope::ClientsRead)?;
     let (config, now) = (&visitor.config, app.node.now());
     let place = Place::read(here.path("machines"), query, &["text"], PAGE);
     let text = place.value("text");
@@ -84,7 +84,7 @@ async fn listed(app: &App, visitor: &Visitor, slug: &str, query: Option<&str>) -
         tabs: here.tabs(config, OrgTab::Machines),
         organization: DisplayName::new(&here.org.name),
         members: members(&here, config),
-        may_change: here.may(config, CLIENTS_WRITE),
+        may_change: here.may(config, OwnScope::ClientsWrite),
         notice: asked::<String>(query, "deleted").map(|_| texts::deleted()),
         nothing_yet: machines.is_empty() && text.is_empty() && place.before().is_none(),
         search: ListSearch {

@@ -6,10 +6,9 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::told::refused;
-use super::{CLIENTS_READ, CLIENTS_WRITE, Here, asked, clients, find, standing};
+use super::{Here, asked, clients, find, standing};
 use crate::account::apps::{private, secret_row};
 use crate::account::form::Form;
-use crate::account::log::AUDIT_READ;
 use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::apps::NewSecret;
@@ -18,9 +17,8 @@ use crate::config::{Config, Risk, Visibility};
 use crate::pages::texts::{Text, machines as texts};
 use crate::pages::views::{AskedOfMachine, HeldBack, MachinePage, MachineScope, OrgTab, ScopeLabel, SecretRow, ShownSecret};
 use crate::pages::{DisplayName, When};
-use crate::roster::MEMBERS_READ;
 use crate::store::{ClientState, Holder, Machine, ScopeRequests, UserKind};
-use crate::types::{PlainToken, ScopeSet, ScopeToken, Setting};
+use crate::types::{OwnScope, PlainToken, ScopeSet, ScopeToken, Setting};
 use crate::web::{Trouble, page, see_other};
 
 /// What the page says about the act that led to it.
@@ -57,9 +55,9 @@ pub async fn show(
     visitor: Visitor,
 ) -> Response {
     let shown = async {
-        let here = Here::find(&visitor, &slug, CLIENTS_READ)?;
+        let here = Here::find(&visitor, &slug, OwnScope::ClientsRead)?;
         let machine = find(&app, &here, &id).await?;
-        let confirm = asked(query.as_deref(), "confirm").filter(|_| here.may(&visitor.config, CLIENTS_WRITE));
+        let confirm = asked(query.as_deref(), "confirm").filter(|_| here.may(&visitor.config, OwnScope::ClientsWrite));
         let notice = asked::<String>(query.as_deref(), "done").and_then(|done| notice(&done, &machine));
         one(&app, &visitor, &here, &machine, Said { notice, confirm, ..Said::default() }).await
     };
@@ -96,7 +94,7 @@ pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Mac
         path: path(here, machine),
         list: here.path("machines"),
         csrf: visitor.csrf(),
-        may_change: may(CLIENTS_WRITE),
+        may_change: may(OwnScope::ClientsWrite),
         notice: said.notice,
         problem,
         confirm: said.confirm.and_then(|what| confirmation(&what, machine, &secrets)),
@@ -111,7 +109,7 @@ pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Mac
         },
         subject: machine.subject.email.clone(),
         service: machine.subject.kind == UserKind::Service,
-        subject_href: may(MEMBERS_READ).then(|| format!("{}?member={}", here.path("members"), machine.subject.id)),
+        subject_href: may(OwnScope::MembersRead).then(|| format!("{}?member={}", here.path("members"), machine.subject.id)),
         scopes: scopes(config, machine, &approved),
         resources: client.resources.iter().map(ToString::to_string).collect(),
         lifetime: own.map_or_else(|| texts::lifetime_as_default(ttl), texts::lifetime),
@@ -123,7 +121,7 @@ pub(super) async fn one(app: &App, visitor: &Visitor, here: &Here, machine: &Mac
         private: private(&app.node, config, requests).await?,
         asking: said.asking,
         token_endpoint: format!("{}/oauth2/token", config.issuer),
-        activity: may(AUDIT_READ).then(|| here.path(&format!("audit?client={}", client.id))),
+        activity: may(OwnScope::AuditRead).then(|| here.path(&format!("audit?client={}", client.id))),
     };
     Ok(page(status, &view))
 }
@@ -185,7 +183,7 @@ enum Done {
 pub async fn act(State(app): State<App>, Path((slug, id)): Path<(String, String)>, visitor: Visitor, body: Body) -> Response {
     let outcome = async {
         let form = visitor.form(body).await?;
-        let here = Here::find(&visitor, &slug, CLIENTS_WRITE)?;
+        let here = Here::find(&visitor, &slug, OwnScope::ClientsWrite)?;
         let machine = find(&app, &here, &id).await?;
         let said = match pressed(&app, &visitor, (&here, &machine), &form).await? {
             Ok(Done::Gone(href)) => return Ok(see_other(&href)),
