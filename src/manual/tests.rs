@@ -58,7 +58,7 @@ fn every_reason_is_explained() {
     assert_named("errors", codes(include_str!("../gateway/denial.rs")), 20);
     assert_named("errors", Unfit::ALL.iter().map(|u| u.code()), 7);
     assert_named("errors", Refused::ALL.iter().map(|r| r.code()), 9);
-    assert_named("errors", codes(include_str!("../token/verify.rs")), 10);
+    assert_named("errors", codes(include_str!("../token/refusal.rs")), 10);
     assert_named("errors", Code::ALL.iter().map(|c| c.wire().0), 15);
 }
 

@@ -7,8 +7,8 @@ use crate::store::{
 };
 use crate::types::{API_KEYS_WRITE, ScopeBits, ScopeSet, Timestamp};
 
+use super::refusal::Refusal;
 use super::subject::may_be_subject;
-use super::verify::Refusal;
 
 /// The parts of the intersection that decides (G1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

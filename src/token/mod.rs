@@ -18,6 +18,7 @@ mod lease;
 mod narrowing;
 mod peers;
 mod principal;
+mod refusal;
 mod subject;
 mod verify;
 mod view;
@@ -28,6 +29,7 @@ pub use effective::{Effective, Factors, effective, effective_of_key, flows, stan
 pub use keys::{IssuedToken, KeyRing, NewAccessToken, TokenFault};
 pub use narrowing::{Narrowing, Unsayable, narrowing};
 pub use principal::{Fingerprint, Presented, Principal};
+pub use refusal::{Refusal, Rejected};
 pub use subject::{LENDS_ITSELF, Unfit, fit_to_act, may_be_subject};
-pub use verify::{Refusal, Rejected, Verifier, looks_ours};
+pub use verify::{Verifier, looks_ours};
 pub use view::{View, Watch};

@@ -6,18 +6,12 @@ use tollgate::types::{ClientId, PlainToken, TokenKind, UserId};
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request, Response};
 use crate::harness::world::scopes;
-use crate::harness::{Gateway, Setup};
+use crate::harness::{Api, Gateway, Setup};
 
-const ACCOUNTS: &str = r#"
-[roles.registrar]
-permissions = ["account-idm-read"]
-[[apis]]
-name = "accounts"
-mount = "/account"
-pack = "account-api"
-upstream = "plain"
-aliases = ["urn:dtaccount:{org.id}"]
-"#;
+fn accounts() -> Setup {
+    let api = Api::named("accounts").mount("/account").pack("account-api").keys("aliases = [\"urn:dtaccount:{org.id}\"]");
+    Setup { more: format!("[roles.registrar]\npermissions = [\"account-idm-read\"]{api}"), ..Setup::default() }
+}
 
 /// A service user of an organization, and the machine client that acts for it with a secret.
 async fn machine(gw: &Gateway, org: &Org) -> (Client, String) {
@@ -62,7 +56,7 @@ async fn token(gw: &Gateway, (client, secret): &(Client, String), resource: &str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_reads_the_account_that_its_token_names_and_no_other() {
-    let gw = Gateway::start_with(Setup { more: ACCOUNTS.to_owned(), ..Setup::default() }).await;
+    let gw = Gateway::start_with(accounts()).await;
     let (acme, beta) = (gw.org("acme").await, gw.org("beta").await);
     let who = machine(&gw, &acme).await;
     let (ours, theirs) = (format!("urn:dtaccount:{}", acme.id), format!("urn:dtaccount:{}", beta.id));

@@ -2,55 +2,34 @@
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request, Response};
-use crate::harness::{Caller, Gateway, Setup};
+use crate::harness::{Api, Caller, Gateway, Setup};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Thanos as its pack says, and where nobody has said which label it has.
-const THANOS: &str = r#"
-[scopes."upstream:inspect"]
-visibility = "public"
-[[apis]]
-name = "thanos"
-mount = "/thanos"
-pack = "thanos"
-upstream = "plain"
-[[apis]]
-name = "bare"
-mount = "/bare"
-pack = "thanos"
-upstream = "plain"
-tenant = { mode = "header", name = "THANOS-TENANT", value = "{org.tenant}" }
-"#;
+fn thanos() -> String {
+    let thanos = Api::named("thanos").pack("thanos");
+    let bare = Api::named("bare").pack("thanos");
+    let bare = bare.keys(r#"tenant = { mode = "header", name = "THANOS-TENANT", value = "{org.tenant}" }"#);
+    format!("[scopes.\"upstream:inspect\"]\nvisibility = \"public\"{thanos}{bare}")
+}
 
 /// A cluster of `VictoriaMetrics`, where the path tells the tenant, one that tells it by a label, and a Jaeger.
-const OTHERS: &str = r#"
-[[apis]]
-name = "cluster"
-mount = "/cluster"
-pack = "victoriametrics"
-upstream = "plain"
-tenant = { mode = "path_prefix", value = "/{operation}/{org.tenant}" }
-[[apis]]
-name = "single"
-mount = "/single"
-pack = "victoriametrics"
-upstream = "plain"
-tenant = { mode = "label", label = "tenant_id", value = "{org.tenant}" }
-[[apis]]
-name = "jaeger"
-mount = "/jaeger"
-pack = "jaeger"
-upstream = "plain"
-"#;
+fn others() -> String {
+    let cluster = Api::named("cluster").pack("victoriametrics");
+    let cluster = cluster.keys(r#"tenant = { mode = "path_prefix", value = "/{operation}/{org.tenant}" }"#);
+    let single = Api::named("single").pack("victoriametrics");
+    let single = single.keys(r#"tenant = { mode = "label", label = "tenant_id", value = "{org.tenant}" }"#);
+    format!("{cluster}{single}{}", Api::named("jaeger").pack("jaeger"))
+}
 
 /// What a Thanos answers that does not look at the header.
 const RULES: &str = r#"{"status":"success","data":{"groups":[{"name":"g","file":"f","rules":[{"name":"ours","labels":{"tenant_id":"tenant-acme"}},{"name":"theirs","labels":{"tenant_id":"tenant-beta"}},{"name":"nobodys","labels":{}}]}]}}"#;
 const ALERTS: &str = r#"{"status":"success","data":{"alerts":[{"labels":{"alertname":"theirs","tenant_id":"tenant-beta"}},{"labels":{"alertname":"ours","tenant_id":"tenant-acme"}}]}}"#;
 const EXEMPLARS: &str = r#"{"status":"success","data":[{"seriesLabels":{"__name__":"theirs","tenant_id":"tenant-beta"},"exemplars":[]},{"seriesLabels":{"__name__":"ours","tenant_id":"tenant-acme"},"exemplars":[]}]}"#;
 
-async fn start(more: &str, granted: &str) -> (Gateway, Caller, Conn) {
-    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+async fn start(more: String, granted: &str) -> (Gateway, Caller, Conn) {
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
     let caller = gw.open_caller("acme", &["admin"], granted).await;
     let conn = Conn::open(gw.running.public).await;
     (gw, caller, conn)
@@ -67,7 +46,7 @@ fn refused(response: &Response) -> (u16, Option<String>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_foreign_rule_alert_or_exemplar_comes_from_a_thanos_that_ignores_the_header() {
-    let (gw, caller, mut conn) = start(THANOS, "metrics:read rules:read alerts:read upstream:inspect").await;
+    let (gw, caller, mut conn) = start(thanos(), "metrics:read rules:read alerts:read upstream:inspect").await;
     for (path, answer) in [
         ("/thanos/api/v1/rules", RULES),
         ("/thanos/api/v1/alerts", ALERTS),
@@ -94,7 +73,7 @@ async fn no_foreign_rule_alert_or_exemplar_comes_from_a_thanos_that_ignores_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_narrowed_by_the_label_is_closed() {
-    let (gw, caller, mut conn) = start(THANOS, "metrics:read rules:read alerts:read upstream:inspect").await;
+    let (gw, caller, mut conn) = start(thanos(), "metrics:read rules:read alerts:read upstream:inspect").await;
     for path in [
         "/thanos/api/v1/metadata",
         "/thanos/api/v1/stores",
@@ -117,7 +96,7 @@ async fn what_cannot_be_narrowed_by_the_label_is_closed() {
 /// vmselect hands rules and alerts to its vmalert without the tenant, and the metrics store of Jaeger knows none.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_cluster_or_a_jaeger_tells_everybody_is_closed() {
-    let (gw, caller, mut conn) = start(OTHERS, "metrics:read rules:read alerts:read traces:read").await;
+    let (gw, caller, mut conn) = start(others(), "metrics:read rules:read alerts:read traces:read").await;
     for path in [
         "/cluster/prometheus/api/v1/rules",
         "/cluster/prometheus/api/v1/alerts",

@@ -3,9 +3,11 @@
 use serde_json::json;
 use tollgate::admin::{Administration as _, ClientPolicyChange, ExplainQuery, ExplanationView, Local};
 
+use crate::harness::api::{HTTP2, READERS};
 use crate::harness::audit::reason;
+use crate::harness::gateway::free_port;
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Caller, Gateway, Setup};
+use crate::harness::{Api, Caller, Gateway, Setup};
 
 async fn supposed(gw: &Gateway, caller: Option<&Caller>, scopes: &str, method: &str, path: &str) -> ExplanationView {
     let query = ExplainQuery {
@@ -179,57 +181,28 @@ async fn a_tool_is_explained_as_its_message_is_decided() {
 
 /// Everything that decides beside routes and scopes.
 fn everything() -> String {
-    format!(
+    let echo = Api::named("echo").at(format!("127.0.0.1:{}", free_port()), HTTP2).keys("services = [\"test.v1.Echo\"]");
+    let echo = echo.route("call", "POST", "/test.v1.Echo/{method}", READERS);
+    let live = Api::named("live").route("socket", "GET", "/socket", &format!("{READERS}\nupgrade = \"websocket\""));
+    let search = Api::named("search").pack("opensearch").keys(r#"tenant = { mode = "index", value = "{org.slug}." }"#);
+    let deep = Api::mcp("deep").keys(
         r#"
-[[upstreams]]
-name = "calls"
-endpoints = ["http://127.0.0.1:{}"]
-protocol = "http2"
-[[apis]]
-name = "echo"
-mount = "/echo"
-services = ["test.v1.Echo"]
-upstream = "calls"
-[[apis.routes]]
-id = "echo.call"
-match = "/test.v1.Echo/{{method}}"
-methods = ["POST"]
-scopes = ["metrics:read"]
-[[apis]]
-name = "live"
-mount = "/live"
-upstream = "plain"
-[[apis.routes]]
-id = "live.socket"
-match = "/socket"
-methods = ["GET"]
-scopes = ["metrics:read"]
-upgrade = "websocket"
-[[apis]]
-name = "search"
-mount = "/search"
-pack = "opensearch"
-upstream = "plain"
-tenant = {{ mode = "index", value = "{{org.slug}}." }}
-[[apis]]
-name = "deep"
-mount = "/mcp/deep"
-kind = "mcp"
-upstream = "plain"
-tools = {{ query = {{ scopes = [], when = {{ "arguments.org" = "{{org.slug}}" }} }}, guarded = ["metrics:read"] }}
-prompts = {{ greet = [], ask = ["metrics:read"] }}
-resources = {{ "log:///*" = [], "log:///private/*" = ["metrics:read"] }}
+tools = { query = { scopes = [], when = { "arguments.org" = "{org.slug}" } }, guarded = ["metrics:read"] }
+prompts = { greet = [], ask = ["metrics:read"] }
+resources = { "log:///*" = [], "log:///private/*" = ["metrics:read"] }
+"#,
+    );
+    let roles = r#"
 [roles.every]
 permissions = ["metrics:read", "rules:read", "logs:read", "mcp:deep:invoke"]
 [roles.team]
 permissions = ["metrics:read", "mcp:deep:invoke"]
-selectors."metrics:read" = {{ team = ["a", "b"] }}
+selectors."metrics:read" = { team = ["a", "b"] }
 [roles.stage]
 permissions = ["metrics:read"]
-selectors."metrics:read" = {{ stage = "p" }}
-"#,
-        crate::harness::gateway::free_port()
-    )
+selectors."metrics:read" = { stage = "p" }
+"#;
+    format!("{echo}{live}{search}{deep}{roles}")
 }
 
 /// What is asked for: a tool, a prompt, a resource, or nothing of an MCP server.

@@ -5,7 +5,7 @@ use tollgate::admin::{Administration as _, GrantChange, Local};
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, Setup, http2, within};
+use crate::harness::{Api, Caller, Gateway, Setup, http2, within};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const SCOPES: &str = "metrics:read metrics:write rules:read alerts:read";
@@ -122,27 +122,18 @@ async fn what_cannot_be_narrowed_is_refused_and_recorded() {
 }
 
 /// One API in shadow mode, and one that narrows forms besides.
-const NAMED: &str = r#"
-[[apis]]
-name = "dark"
-mount = "/dark"
-pack = "prometheus"
-upstream = "metrics"
-forbidden_query = ["tenant"]
-enforce = "shadow"
-[[apis]]
-name = "both"
-mount = "/both"
-pack = "prometheus"
-upstream = "plain"
-tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
-forbidden_query = ["tenant"]
-"#;
+fn named() -> Setup {
+    let dark = Api::named("dark").behind("metrics").pack("prometheus").keys("enforce = \"shadow\"");
+    let both =
+        Api::named("both").pack("prometheus").keys(r#"tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }"#);
+    let [dark, both] = [dark, both].map(|api| api.keys("forbidden_query = [\"tenant\"]"));
+    Setup { more: format!("{dark}{both}"), ..Setup::default() }
+}
 
 /// Upstreams read URL and form alike, the form first: what may not be in the one may not be in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_names_no_tenant_either() {
-    let gw = Gateway::start_with(Setup { more: NAMED.to_owned(), ..Setup::default() }).await;
+    let gw = Gateway::start_with(named()).await;
     let caller = gw.open_caller("acme", &["operator"], SCOPES).await;
     let ask =
         |method: &str, target: &str, kind: &str| Request::new(method, target).bearer(&caller.token).header("Content-Type", kind);

@@ -9,7 +9,7 @@ use url::form_urlencoded::{Serializer, parse};
 use crate::harness::audit::reason;
 use crate::harness::http1::{Request, Response, ask};
 use crate::harness::upstream::Seen;
-use crate::harness::{Caller, Gateway, Setup};
+use crate::harness::{Api, Caller, Gateway, Setup};
 
 /// Where queries go: route, parameter, and whether there must be one.
 const QUERIES: [(&str, &str, Needs); 14] = [
@@ -43,17 +43,8 @@ const STREAMS: [(&str, &str); 4] =
     [("tenant-acme", "web"), ("tenant-acme", "db"), ("tenant-beta", "web"), ("tenant-beta", "secret")];
 
 async fn start() -> (Gateway, Caller) {
-    let more = "
-[roles.log-reader]
-permissions = [\"logs:read\", \"rules:read\"]
-[[apis]]
-name = \"logs\"
-mount = \"/logs\"
-pack = \"loki\"
-upstream = \"plain\"
-tenant = { mode = \"label\", label = \"tenant\", value = \"{org.tenant}\" }
-"
-    .to_owned();
+    let logs = Api::named("logs").pack("loki").keys(r#"tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }"#);
+    let more = format!("[roles.log-reader]\npermissions = [\"logs:read\", \"rules:read\"]{logs}");
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
     let caller = gw.open_caller("acme", &["log-reader"], "logs:read rules:read").await;
     (gw, caller)

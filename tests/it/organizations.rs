@@ -4,7 +4,7 @@ use tollgate::store::{ClientState, Hand, OrgState, UserState};
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Caller, Command, Gateway, Setup, within};
+use crate::harness::{Api, Caller, Command, Gateway, Setup, within};
 
 const QUERY: &str = "/prometheus/api/v1/query";
 
@@ -225,28 +225,13 @@ async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed_on_post
 /// Grafana's own paths name its organizations too, and one path of `VictoriaMetrics` all of its tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_means_the_organization_to_the_upstream_too() {
-    let more = r#"
-[[apis]]
-name = "shared-boards"
-mount = "/boards"
-pack = "grafana"
-upstream = "plain"
-tenant = { mode = "header", name = "X-Grafana-Org-Id", value = "{org.tenant}" }
-[[apis]]
-name = "own-boards"
-mount = "/own"
-pack = "grafana"
-upstream = "plain"
-[[apis]]
-name = "cluster"
-mount = "/vm"
-pack = "victoriametrics"
-upstream = "plain"
-tenant = { mode = "path_prefix", value = "/{operation}/{org.slug}" }
-[roles.all]
-permissions = ["dashboards:read", "metrics:read"]
-"#;
-    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let shared = Api::named("shared-boards").mount("/boards").pack("grafana");
+    let shared = shared.keys(r#"tenant = { mode = "header", name = "X-Grafana-Org-Id", value = "{org.tenant}" }"#);
+    let own = Api::named("own-boards").mount("/own").pack("grafana");
+    let cluster = Api::named("cluster").mount("/vm").pack("victoriametrics");
+    let cluster = cluster.keys(r#"tenant = { mode = "path_prefix", value = "/{operation}/{org.slug}" }"#);
+    let more = format!("[roles.all]\npermissions = [\"dashboards:read\", \"metrics:read\"]{shared}{own}{cluster}");
+    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
     let acme = gw.open_caller("acme", &["all"], "dashboards:read metrics:read").await;
     let everybody = gw.open_caller("multitenant", &["all"], "metrics:read").await;
     let boards =

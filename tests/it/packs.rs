@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tollgate::config::pack;
 
+use crate::harness::api::HTTP2;
 use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::{Conn, Request, Response, ask};
-use crate::harness::{Caller, Gateway, Setup, UPSTREAM_SECRET, http2, within};
+use crate::harness::{Api, Caller, Gateway, Setup, UPSTREAM_SECRET, http2, within};
 
 /// The services that a pack's upstream serves over gRPC, where the pack itself does not say so: it serves HTTP too.
 const SERVICES: [(&str, &str); 2] = [
@@ -138,14 +139,12 @@ fn arrived(gw: &Gateway, pack: &str, row: &Row, token: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_of_every_table_holds_at_the_running_gate() {
     let tenant = |pack: &str| match pack {
-        "victoriametrics" => "tenant = { mode = \"path_prefix\", value = \"/{operation}/{org.tenant}\" }\n",
+        "victoriametrics" => "tenant = { mode = \"path_prefix\", value = \"/{operation}/{org.tenant}\" }",
         _ => "",
     };
     let api = |pack: &&str| {
-        format!(
-            "[[apis]]\nname = \"x-{pack}\"\nmount = \"/packs/{pack}\"\npack = {pack:?}\nupstream = \"metrics\"\n{}",
-            tenant(pack)
-        )
+        let api = Api::named(&format!("x-{pack}")).mount(&format!("/packs/{pack}")).behind("metrics").pack(pack);
+        api.keys(tenant(pack)).to_string()
     };
     let (gw, ada, bob) = start(&packs(), &packs().iter().map(api).collect::<Vec<_>>().concat(), "").await;
     // Whatever comes is answered alike.
@@ -185,13 +184,11 @@ async fn every_row_of_every_table_holds_at_the_running_gate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_every_table_holds_at_the_root() {
     let collector = Collector::start().await;
-    let api = |pack: &str, keys: &str| {
-        format!("[[apis]]\nname = \"x-{pack}\"\nmount = \"/packs/{pack}\"\npack = {pack:?}\nupstream = \"collector\"\n{keys}\n")
-    };
-    let listed = |(pack, services): &(&str, &str)| api(pack, &format!("services = [{services}]"));
-    let upstream =
-        format!("[[upstreams]]\nname = \"collector\"\nendpoints = [\"http://{}\"]\nprotocol = \"http2\"\n", collector.address);
-    let apis = format!("{upstream}{}{}", api("otlp-grpc", ""), SERVICES.iter().map(listed).collect::<Vec<_>>().concat());
+    let api = |pack: &str| Api::named(&format!("x-{pack}")).mount(&format!("/packs/{pack}")).pack(pack);
+    let own = api("otlp-grpc").at(collector.address, HTTP2);
+    let listed =
+        |(pack, services): &(&str, &str)| api(pack).behind("x-otlp-grpc").keys(&format!("services = [{services}]")).to_string();
+    let apis = format!("{own}{}", SERVICES.iter().map(listed).collect::<Vec<_>>().concat());
     let (gw, ada, bob) = start(&["jaeger", "tempo", "otlp-grpc"], &apis, "").await;
     let mut conn = http2::Conn::open(gw.running.public).await;
     for pack in SERVICES.iter().map(|(pack, _)| *pack).chain(["otlp-grpc"]) {
@@ -222,8 +219,8 @@ async fn every_call_of_every_table_holds_at_the_root() {
 /// A tail says nothing while there is nothing to say.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tail_outlives_the_pauses_that_end_other_answers() {
-    let apis = "[[apis]]\nname = \"x-logs\"\nmount = \"/logs\"\npack = \"victorialogs\"\nupstream = \"metrics\"\n";
-    let (gw, ada, _) = start(&["victorialogs", "prometheus"], apis, "500ms").await;
+    let apis = Api::named("x-logs").mount("/logs").behind("metrics").pack("victorialogs").to_string();
+    let (gw, ada, _) = start(&["victorialogs", "prometheus"], &apis, "500ms").await;
     let (mut tails, mut cut) = (Vec::new(), None);
     let paths = ["/logs/select/logsql/tail", "/prometheus/api/v1/notifications/live", "/logs/select/logsql/query"];
     for path in paths {

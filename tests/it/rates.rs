@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
+use crate::harness::api::READERS;
 use crate::harness::grpc::{Collector, frame};
 use crate::harness::http1::{self, Request, Response};
-use crate::harness::{Caller, Gateway, Setup, http2, within};
+use crate::harness::{Api, Caller, Gateway, Setup, http2, within};
 
 /// What rates count.
 const KINDS: [&str; 5] = ["organization", "client", "user", "tool", "address"];
@@ -51,48 +52,19 @@ impl<'a> Asker<'a> {
 
 /// An MCP server with these limits.
 fn server(name: &str, of_api: &str) -> String {
-    format!(
-        r#"
-[[apis]]
-name = "rpc-{name}"
-mount = "/rpc/{name}"
-kind = "mcp"
-upstream = "plain"
-tools = {{ default = [] }}
-{of_api}
-"#
-    )
+    let server = Api::named(&format!("rpc-{name}")).mount(&format!("/rpc/{name}"));
+    server.keys("kind = \"mcp\"\ntools = { default = [] }").keys(of_api).to_string()
 }
 
 /// The same for the other forms.
 fn apis(name: &str, of_api: &str, of_route: &str) -> String {
-    format!(
-        r#"
-[[apis]]
-name = "http-{name}"
-mount = "/http/{name}"
-upstream = "plain"
-{of_api}
-[[apis.routes]]
-id = "http-{name}.any"
-match = "/call"
-methods = ["POST"]
-scopes = ["metrics:read"]
-{of_route}
-[[apis]]
-name = "grpc-{name}"
-mount = "/grpc/{name}"
-services = ["test.v1.{name}"]
-upstream = "collector"
-{of_api}
-[[apis.routes]]
-id = "grpc-{name}.any"
-match = "/test.v1.{name}/Call"
-methods = ["POST"]
-scopes = ["metrics:read"]
-{of_route}
-"#
-    )
+    let of_route = format!("{READERS}\n{of_route}");
+    let plain = Api::named(&format!("http-{name}")).mount(&format!("/http/{name}")).keys(of_api);
+    let calls = Api::named(&format!("grpc-{name}")).mount(&format!("/grpc/{name}")).behind("collector").keys(of_api);
+    let calls = calls.keys(&format!("services = [\"test.v1.{name}\"]"));
+    let (plain, calls) =
+        (plain.route("any", "POST", "/call", &of_route), calls.route("any", "POST", &format!("/test.v1.{name}/Call"), &of_route));
+    format!("{plain}{calls}")
 }
 
 struct Bench {
@@ -308,10 +280,8 @@ async fn a_route_has_caps_in_every_form() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_keys_make_nothing_grow_that_stays() {
     let rates = KINDS.map(|kind| format!("{{ per = \"{kind}\", requests = 1000, every = \"1s\" }}")).join(", ");
-    let more = format!(
-        "\n[roles.limited]\npermissions = [\"mcp:keyed:invoke\"]\n[[apis]]\nname = \"keyed\"\nmount = \"/keyed\"\nkind = \"mcp\"\n\
-         upstream = \"plain\"\ntools = {{ default = [] }}\nrates = [{rates}]\n"
-    );
+    let keyed = Api::mcp("keyed").mount("/keyed").keys("tools = { default = [] }").keys(&format!("rates = [{rates}]"));
+    let more = format!("[roles.limited]\npermissions = [\"mcp:keyed:invoke\"]{keyed}");
     let listen = "trusted_proxies = [\"127.0.0.1/32\"]".to_owned();
     let gw = Gateway::start_with(Setup { listen, more, ..Setup::default() }).await;
     let caller = gw.open_caller("acme", &["limited"], "mcp:keyed:invoke").await;

@@ -2,29 +2,18 @@
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, Setup, UPSTREAM_SECRET};
+use crate::harness::{Api, Caller, Gateway, Setup, UPSTREAM_SECRET};
 
-const MORE: &str = r#"
-[[apis]]
-name = "alerts"
-mount = "/alerts"
-pack = "alertmanager"
-upstream = "metrics"
-tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
-[[apis]]
-name = "darkalerts"
-mount = "/dark"
-pack = "alertmanager"
-upstream = "metrics"
-tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
-enforce = "shadow"
-[[apis]]
-name = "noalerts"
-mount = "/lost"
-pack = "alertmanager"
-upstream = "nobody"
-tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }
-"#;
+/// Three Alertmanagers for everybody: one that is held, one in shadow mode, one that does not answer.
+fn alerts() -> Setup {
+    let shared = |name: &str| {
+        Api::named(name).pack("alertmanager").keys(r#"tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }"#)
+    };
+    let alerts = shared("alerts").behind("metrics");
+    let dark = shared("darkalerts").mount("/dark").behind("metrics").keys("enforce = \"shadow\"");
+    let lost = shared("noalerts").mount("/lost").behind("nobody");
+    Setup { more: format!("{alerts}{dark}{lost}"), ..Setup::default() }
+}
 
 /// What the upstream has under these ids: see `harness::upstream`.
 const OURS: &str = "7d8ab157-6f5b-4d8e-9d4d-0a8e3f6a1b2a";
@@ -35,7 +24,7 @@ const UNKNOWN: &str = "7d8ab157-6f5b-4d8e-9d4d-0a8e3f6a1b2e";
 const LOCKED: &str = "7d8ab157-6f5b-4d8e-9d4d-0a8e3f6a1b2f";
 
 async fn start() -> (Gateway, Caller, Conn) {
-    let gw = Gateway::start_with(Setup { more: MORE.to_owned(), ..Setup::default() }).await;
+    let gw = Gateway::start_with(alerts()).await;
     let caller = gw.open_caller("acme", &["admin"], "silences:read silences:write").await;
     let conn = Conn::open(gw.running.public).await;
     (gw, caller, conn)

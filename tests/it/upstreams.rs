@@ -1,12 +1,7 @@
 //! Several endpoints: which gets a request, what is tried again, what an upstream may hold, how long it may take.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use parking_lot::Mutex;
-use tollgate::gateway::upstream::Resolver;
+mod circuits;
+mod names;
 
 use crate::harness::api::{HTTP2, OPEN, READERS};
 use crate::harness::audit::{outcome, reason};
@@ -388,80 +383,6 @@ async fn what_a_client_says_of_itself_gives_it_no_more_time() {
     gw.running.stop().await;
 }
 
-/// Waits until the upstream `pair` has this circuit, letting `seconds` pass at each look.
-async fn until_circuit(gw: &Gateway, circuit: &str, seconds: u64) {
-    within(circuit, async {
-        while seen(gw).await["circuit"] != circuit {
-            gw.advance(seconds);
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_nobody_can_reach_is_not_asked() {
-    let port = free_port();
-    let keys = "breaker = { failures = 6, base = \"10s\", longest = \"1m\" }\nretries = { tries = 2, reserve = 100 }";
-    let gw = Gateway::start_with(pair(&[format!("127.0.0.1:{port}")], keys)).await;
-    assert_eq!(send(&gw, 3).await, [502; 3], "each was tried twice");
-    let refused = ask(gw.running.public, &get()).await;
-    assert_eq!((refused.status, refused.reason().as_deref()), (503, Some("upstream_circuit_open")), "{refused:?}");
-    let wait: u64 = refused.header("retry-after").and_then(|w| w.parse().ok()).expect("when to come again");
-    assert!((8..=10).contains(&wait), "{wait}");
-    assert_eq!(crate::harness::audit::reason(&gw.record_of(&refused).await), "upstream_circuit_open");
-    let pair = seen(&gw).await;
-    assert_eq!((&pair["circuit"], pair["endpoints"][0]["failed"].as_u64()), (&"open".into(), Some(6)), "{pair}");
-    assert!(pair["circuit_open_until"].is_string() && pair["short_circuited"] == 1, "{pair}");
-    gw.advance(10);
-    assert_eq!(send(&gw, 2).await, [502, 503], "one tries, in vain");
-    // Somebody listens again.
-    let back = Upstream::start_at(port).await;
-    assert_eq!(send(&gw, 1).await, [503], "it is too early to know");
-    gw.advance(20);
-    assert_eq!(send(&gw, 5).await, [200; 5]);
-    assert_eq!((back.count(), seen(&gw).await["circuit"].as_str()), (5, Some("closed")));
-    within("the metrics", async {
-        loop {
-            let text = ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text();
-            let has = |line: &str| text.lines().any(|l| l == line);
-            if has("tollgate_upstream_circuit_open{upstream=\"pair\"} 0")
-                && has("tollgate_upstream_circuit_refused_total{upstream=\"pair\"} 3")
-            {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    gw.running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_check_that_is_well_closes_the_circuit() {
-    let port = free_port();
-    let keys = "breaker = { failures = 2, base = \"1h\", longest = \"1h\" }\nhealth = \"/well\"\n\
-                checks = { interval = \"1s\", timeout = \"1s\" }";
-    let gw = Gateway::start_with(pair(&[format!("127.0.0.1:{port}")], keys)).await;
-    assert_eq!(send(&gw, 2).await, [502, 503]);
-    let _back = Upstream::start_at(port).await;
-    until_circuit(&gw, "closed", 1).await;
-    assert_eq!(send(&gw, 1).await, [200]);
-    gw.running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_can_be_reached_has_a_closed_circuit() {
-    let (gw, a, b) = two("breaker = { failures = 2 }\ntimeouts = { read = \"100ms\" }").await;
-    for (behave, status) in [("silent", 504), ("drop", 502), ("fail", 500)] {
-        a.force(Some(behave));
-        b.force(Some(behave));
-        assert_eq!(send(&gw, 5).await, [status; 5], "{behave}");
-        assert_eq!(seen(&gw).await["circuit"], "closed", "{behave}");
-    }
-    gw.running.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_keeps_so_many_idle_connections_and_no_more() {
     let (gw, a, b) = two("limits = { idle = 2 }").await;
@@ -586,112 +507,6 @@ async fn a_stream_that_does_not_begin_is_an_endpoint_that_does_not_answer() {
     b.force(None);
     let answer = conn.ask(http2::request("GET", "/pair/any/x", &accept), None).await.expect("an answer");
     assert_eq!(answer.status, 200, "the connection lives on");
-    gw.running.stop().await;
-}
-
-/// Names whose addresses a test changes.
-#[derive(Debug, Default)]
-struct Names(Mutex<Vec<SocketAddr>>);
-
-impl Names {
-    fn are(&self, of: &[&Upstream]) {
-        self.at(of.iter().map(|upstream| upstream.address).collect());
-    }
-
-    fn at(&self, addresses: Vec<SocketAddr>) {
-        *self.0.lock() = addresses;
-    }
-}
-
-#[async_trait]
-impl Resolver for Names {
-    async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-        let known = self.0.lock().clone();
-        if known.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(known) }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began() {
-    let (a, b, names) = (Upstream::start().await, Upstream::start().await, Arc::new(Names::default()));
-    names.are(&[&a]);
-    let setup = pair(&["moving.test:80".to_owned()], "resolve = \"10s\"");
-    let gw = Gateway::start_with(Setup { resolver: Some(Arc::clone(&names) as _), ..setup }).await;
-    assert_eq!(send(&gw, 3).await, [200; 3]);
-    assert_eq!((a.count(), b.count()), (3, 0));
-    let mut held = Conn::open(gw.running.public).await;
-    held.send(&get().header("X-Behave", "hold").bytes()).await;
-    a.asked(4).await;
-
-    names.are(&[&b]);
-    assert_eq!(send(&gw, 3).await, [200; 3]);
-    assert_eq!((a.count(), b.count()), (7, 0), "what is known is believed for a while");
-    gw.advance(11);
-    within("the new address", async {
-        // Whoever asks in the meantime is answered, here or there.
-        while b.count() == 0 {
-            assert_eq!(send(&gw, 1).await, [200]);
-        }
-    })
-    .await;
-    let before = a.count();
-    assert_eq!(send(&gw, 20).await, [200; 20]);
-    assert_eq!(a.count(), before, "nothing new comes to the old address");
-    a.emit("");
-    assert_eq!(held.response().await.status, 200, "what was under way there ends well");
-
-    names.are(&[]);
-    gw.advance(11);
-    assert_eq!(send(&gw, 20).await, [200; 20], "a name that is gone keeps its last address");
-    assert_eq!(a.count(), before);
-    names.are(&[&a, &b]);
-    gw.advance(11);
-    within("both addresses", async {
-        while a.count() == before {
-            assert_eq!(send(&gw, 1).await, [200]);
-        }
-    })
-    .await;
-    gw.running.stop().await;
-}
-
-/// The same over HTTP/2, where the connection to the old address has room for more requests and one is under way on it.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_call_goes_to_an_address_that_its_name_no_longer_has() {
-    let (a, b, names) = (Collector::start().await, Collector::start().await, Arc::new(Names::default()));
-    names.at(vec![a.address]);
-    let calls = Api::named("calls").at("moving.test:80", &format!("{HTTP2}\nresolve = \"10s\""));
-    let calls = calls.keys("services = [\"test.v1.Calls\"]").route("any", "POST", "/test.v1.Calls/Call", OPEN);
-    let setup = Setup { resolver: Some(Arc::clone(&names) as _), ..Setup::from(calls) };
-    let gw = Gateway::start_with(setup).await;
-    let call = |behave| {
-        let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
-        http2::request("POST", "/test.v1.Calls/Call", &headers)
-    };
-    let mut conn = http2::Conn::open(gw.running.public).await;
-    let (mut sending, begun) = conn.open_stream(call("echo")).await.expect("a stream");
-    let (head, mut echoed) = begun.head().await.expect("a head");
-    a.called(1).await;
-    assert_eq!(head.status, 200);
-
-    names.at(vec![b.address]);
-    gw.advance(11);
-    let message = || Some(frame(b"a call"));
-    within("the new address", async {
-        // Whoever asks in the meantime is answered, here or there.
-        while b.count() == 0 {
-            assert_eq!(conn.ask(call(""), message()).await.expect("an answer").status, 200);
-        }
-    })
-    .await;
-    let (before_a, before_b) = (a.count(), b.count());
-    for _ in 0..20 {
-        assert_eq!(conn.ask(call(""), message()).await.expect("an answer").status, 200);
-    }
-    assert_eq!((a.count(), b.count()), (before_a, before_b + 20), "nothing new comes to the old address");
-    sending.send_data(frame(b"still here"), true).expect("room");
-    let (said, trailers) = rest(&mut echoed).await;
-    assert_eq!((said, &trailers["grpc-status"]), (frame(b"still here").to_vec(), &"0".parse().expect("0")));
     gw.running.stop().await;
 }
 

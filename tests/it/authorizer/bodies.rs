@@ -3,14 +3,14 @@
 use tollgate::record::AuditRecord;
 
 use super::{gateway, row, trusting, verdict};
+use crate::harness::Api;
 use crate::harness::audit::call;
 use crate::harness::http1::Request;
 
 /// Where the body may name an index of somebody else, it has to be there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_names_indices_is_looked_through_or_not_let_pass() {
-    let search = "[[apis]]\nname = \"search\"\nmount = \"/search\"\npack = \"opensearch\"\nupstream = \"plain\"\n\
-                  tenant = { mode = \"index\", value = \"{org.slug}.\" }";
+    let search = Api::named("search").pack("opensearch").keys(r#"tenant = { mode = "index", value = "{org.slug}." }"#);
     let (gw, _, mut asks) = gateway(&format!("trusted_proxies = [\"127.0.0.1/32\"]\nstrips_headers = true\n{search}")).await;
     let acme = gw.open_caller("acme", &["admin"], "logs:read logs:write").await;
     let ask = |method, target| row(method, target).bearer(&acme.token).with("Content-Type", "application/json");

@@ -2,9 +2,10 @@
 
 use super::envoy::{check, check_by};
 use super::{LISTEN, QUERY, Row, authorizer, gateway, row, trusting, verdict};
+use crate::harness::api::{HTTP2, READERS};
 use crate::harness::audit::{call, outcome, reason};
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, Setup, UPSTREAM_SECRET};
+use crate::harness::{Api, Caller, Gateway, Setup, UPSTREAM_SECRET};
 
 /// The decision table: who asks for what.
 fn table(acme: &Caller, other: &Caller, poor: &str) -> Vec<Row> {
@@ -195,12 +196,12 @@ async fn a_refusal_says_what_the_gate_would_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shadow_mode_lets_a_proxy_forward_what_came() {
-    let dark = "[[apis]]\nname = \"dark\"\nmount = \"/dark\"\npack = \"prometheus\"\nupstream = \"metrics\"\nenforce = \"shadow\"\n\
-                tenant = { mode = \"header\", name = \"X-Scope-OrgID\", value = \"{org.tenant}\" }\n\
-                [[apis]]\nname = \"darkmcp\"\nmount = \"/mcp/dark\"\nkind = \"mcp\"\nupstream = \"plain\"\nenforce = \"shadow\"\n\
-                tools = { echo = [], default = \"deny\" }\n";
+    let dark = Api::named("dark").behind("metrics").pack("prometheus").keys("enforce = \"shadow\"");
+    let dark = dark.keys(r#"tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }"#);
+    let tools = Api::mcp("darkmcp").mount("/mcp/dark").keys("enforce = \"shadow\"");
+    let tools = tools.keys("tools = { echo = [], default = \"deny\" }");
     let policy = "trusted_proxies = [\"127.0.0.1/32\"]\nstrips_headers = true\nuses_target = true\nupstream_credentials = true";
-    let (gw, _, mut asks) = gateway(&format!("{policy}\n{dark}")).await;
+    let (gw, _, mut asks) = gateway(&format!("{policy}\n{dark}{tools}")).await;
     let acme = gw.caller("acme", &["reader"], "metrics:read").await;
     let query = || row("GET", "/dark/api/v1/query");
     let unknown =
@@ -228,9 +229,8 @@ async fn shadow_mode_lets_a_proxy_forward_what_came() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_decided_as_one_where_envoy_says_how_it_came() {
-    let echo = "[[upstreams]]\nname = \"calls\"\nendpoints = [\"http://127.0.0.1:1\"]\nprotocol = \"http2\"\n\
-                [[apis]]\nname = \"echo\"\nmount = \"/echo\"\nservices = [\"test.v1.Echo\"]\nupstream = \"calls\"\n\
-                [[apis.routes]]\nid = \"echo.call\"\nmatch = \"/test.v1.Echo/{method}\"\nmethods = [\"POST\"]\nscopes = [\"metrics:read\"]\n";
+    let echo = Api::named("echo").at("127.0.0.1:1", HTTP2).keys("services = [\"test.v1.Echo\"]");
+    let echo = echo.route("call", "POST", "/test.v1.Echo/{method}", READERS);
     let (gw, ..) = gateway(&format!("trusted_proxies = [\"127.0.0.1/32\"]\n{echo}")).await;
     let acme = gw.open_caller("acme", &["reader"], "metrics:read").await;
     let called = row("POST", "/test.v1.Echo/Call").with("Content-Type", "application/grpc").with("TE", "trailers");

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Value, json};
 
 use super::token_server::{Behave, SECRET, Server};
+use crate::harness::api::{HTTP2, READERS};
 use crate::harness::audit::{call, reason};
 use crate::harness::grpc::{Collector, frame};
 use crate::harness::http1::{Request, Response, ask};
-use crate::harness::{Caller, Gateway, Setup, http2};
+use crate::harness::{Api, Caller, Gateway, Setup, http2};
 
 /// What the authorization server does, and what comes of it: HTTP, gRPC, and the reason.
 const CASES: [(Behave, u16, &str, &str); 4] = [
@@ -30,35 +31,10 @@ struct World {
 async fn world() -> World {
     let (server, collector) = (Server::start().await, Collector::start().await);
     let exchange = server.keys(SECRET);
-    let more = format!(
-        r#"
-[[upstreams]]
-name = "collector"
-endpoints = ["http://{}"]
-protocol = "http2"
-[[apis]]
-name = "told"
-mount = "/mcp/told"
-kind = "mcp"
-upstream = "plain"
-tools = {{ echo = [], default = "deny" }}
-{exchange}
-[[apis]]
-name = "calls"
-mount = "/calls"
-services = ["test.v1.Echo"]
-upstream = "collector"
-{exchange}
-[[apis.routes]]
-id = "calls.call"
-match = "/test.v1.Echo/Call"
-methods = ["POST"]
-scopes = ["metrics:read"]
-[roles.teller]
-permissions = ["mcp:told:invoke", "metrics:read"]
-"#,
-        collector.address,
-    );
+    let told = Api::mcp("told").keys("tools = { echo = [], default = \"deny\" }").keys(&exchange);
+    let calls = Api::named("calls").at(collector.address, HTTP2).keys("services = [\"test.v1.Echo\"]").keys(&exchange);
+    let calls = calls.route("call", "POST", "/test.v1.Echo/Call", READERS);
+    let more = format!("{told}{calls}[roles.teller]\npermissions = [\"mcp:told:invoke\", \"metrics:read\"]\n");
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
     let caller = gw.open_caller("acme", &["teller"], "mcp:told:invoke metrics:read").await;
     World { server, gw, collector, caller }

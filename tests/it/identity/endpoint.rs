@@ -8,10 +8,11 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::token_server::{SECRET, Server};
+use crate::harness::api::READERS;
 use crate::harness::audit::reason;
 use crate::harness::certificates::{Authority, Leaf, write};
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Gateway, Setup, within};
+use crate::harness::{Api, Gateway, Setup, within};
 
 /// TLS in front of a server, for clients of an authority; keeps the names that were asked for (RFC 6066 §3).
 async fn front(leaf: &Leaf, clients: &Authority, to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
@@ -38,10 +39,7 @@ async fn front(leaf: &Leaf, clients: &Authority, to: SocketAddr) -> (SocketAddr,
 fn apis(endpoint: &str, cases: &[(&str, String, u16)]) -> String {
     let api = |(case, tls, _): &(&str, String, u16)| {
         let keys = Server::keys_at(endpoint, &format!("{SECRET}, tls = {{ {tls} }}"));
-        format!(
-            "[[apis]]\nname = \"{case}\"\nmount = \"/idp-{case}\"\nupstream = \"plain\"\n{keys}\n\
-             [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\n"
-        )
+        Api::named(case).mount(&format!("/idp-{case}")).keys(&keys).route("any", "GET", "/**", READERS).to_string()
     };
     cases.iter().map(api).collect()
 }

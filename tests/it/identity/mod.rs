@@ -11,18 +11,15 @@ mod token_server;
 use tollgate::store::{Created, NewUser, User, UserKind, UserState};
 use tollgate::types::UserId;
 
-use crate::harness::{Caller, Gateway, Setup};
+use crate::harness::api::{OPEN, READERS};
+use crate::harness::{Api, Caller, Gateway, Setup};
 
 const ECHO: &str = "/echo/any";
 
 /// A gateway with one more API, `/echo`, that has these keys, and this at its end.
 async fn gateway(keys: &str, more: &str) -> Gateway {
-    let route = |id: &str, path: &str, access: &str| {
-        format!("[[apis.routes]]\nid = \"echo.{id}\"\nmatch = \"{path}\"\nmethods = [\"GET\", \"POST\"]\n{access}\n")
-    };
-    let api = "[[apis]]\nname = \"echo\"\nmount = \"/echo\"\nupstream = \"plain\"\n";
-    let (any, open) = (route("any", "/any", "scopes = [\"metrics:read\"]"), route("open", "/open", "public = true"));
-    Gateway::start_with(Setup { more: format!("\n{api}{keys}\n{any}{open}{more}"), file: true, ..Setup::default() }).await
+    let echo = Api::named("echo").keys(keys).route("any", "GET POST", "/any", READERS).route("open", "GET POST", "/open", OPEN);
+    Gateway::start_with(Setup { more: format!("{echo}{more}"), file: true, ..Setup::default() }).await
 }
 
 /// Zoë of acme, through a client that may read metrics.

@@ -4,28 +4,18 @@ use serde_json::json;
 
 use crate::harness::audit::{call, reason};
 use crate::harness::http1::{Conn, Request};
-use crate::harness::{Caller, Gateway, Setup};
+use crate::harness::{Api, Caller, Gateway, Setup};
 
-const SERVERS: &str = r#"
-[roles.platform]
-permissions = ["mcp:alpha:invoke", "mcp:omega:invoke"]
-[[apis]]
-name = "alpha"
-mount = "/platform-reserved/mcp-gateway/v0.1/servers/alpha/mcp"
-kind = "mcp"
-upstream = "plain"
-host = "{org}.apps.test"
-tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }
-tools = { default = [] }
-[[apis]]
-name = "omega"
-mount = "/platform-reserved/mcp-gateway/v0.1/servers/omega/mcp"
-kind = "mcp"
-upstream = "plain"
-host = "{org}.apps.test"
-tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }
-tools = { default = [] }
-"#;
+fn servers() -> Setup {
+    let server = |name: &str| {
+        Api::mcp(name)
+            .mount(&format!("/platform-reserved/mcp-gateway/v0.1/servers/{name}/mcp"))
+            .keys("host = \"{org}.apps.test\"\ntools = { default = [] }")
+            .keys(r#"tenant = { mode = "header", name = "X-Scope-OrgID", value = "{org.tenant}" }"#)
+    };
+    let roles = "[roles.platform]\npermissions = [\"mcp:alpha:invoke\", \"mcp:omega:invoke\"]";
+    Setup { more: format!("{roles}{}{}", server("alpha"), server("omega")), ..Setup::default() }
+}
 
 /// What a client says first to a server, on the host of an organization.
 fn hello(caller: &Caller, server: &str, org: &str) -> Request {
@@ -42,7 +32,7 @@ fn hello(caller: &Caller, server: &str, org: &str) -> Request {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_chosen_by_its_name_and_an_organization_by_its_host() {
-    let gw = Gateway::start_with(Setup { more: SERVERS.to_owned(), ..Setup::default() }).await;
+    let gw = Gateway::start_with(servers()).await;
     let both = "mcp:alpha:invoke mcp:omega:invoke";
     let (acme, other) = (gw.open_caller("acme", &["platform"], both).await, gw.open_caller("other", &["platform"], both).await);
     let mut conn = Conn::open(gw.running.public).await;

@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tollgate::admin::{Administration as _, ExplainQuery, Local};
 
 use super::{Rig, metrics};
+use crate::harness::api::{OPEN, READERS};
 use crate::harness::audit::call;
 use crate::harness::certificates::{Authority, Leaf, write};
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Setup, UPSTREAM_SECRET, within};
+use crate::harness::{Api, Setup, UPSTREAM_SECRET, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_show_certificates_of_the_authority_or_none() {
@@ -78,12 +79,15 @@ async fn whether_clients_are_asked_for_certificates_takes_a_restart() {
     }
 }
 
+/// An API for everybody who has a certificate.
+fn sealed() -> String {
+    Api::named("sealed").route("any", "GET", "/**", &format!("{OPEN}\nclient_certificate = true")).to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_route_wants_a_certificate_and_its_record_names_it() {
     let theirs = Authority::new();
-    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
-                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
-    let rig = Rig::start_with(more, |dir| {
+    let rig = Rig::start_with(&sealed(), |dir| {
         write(&dir.join("clients.pem"), &theirs.0.pem());
         format!(", client_ca = {:?}", dir.join("clients.pem"))
     })
@@ -156,10 +160,8 @@ impl Asking {
 async fn a_certificate_is_worth_nothing_once_its_authority_is_gone() {
     let (theirs, others) = (Authority::new(), Authority::new());
     let known = theirs.leaf(&["client.test"]);
-    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
-                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
     for (version, required) in [(&TLS13, false), (&TLS12, false), (&TLS13, true)] {
-        let rig = Rig::start_with(more, |dir| {
+        let rig = Rig::start_with(&sealed(), |dir| {
             write(&dir.join("clients.pem"), &theirs.0.pem());
             format!(", client_ca = {:?}, client_required = {required}", dir.join("clients.pem"))
         })
@@ -196,10 +198,9 @@ async fn a_certificate_is_worth_nothing_once_its_authority_is_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shadow_mode_lets_pass_who_shows_no_certificate_and_lends_them_nothing() {
     let theirs = Authority::new();
-    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"metrics\"\nenforce = \"shadow\"\n\
-                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\nscopes = [\"metrics:read\"]\n\
-                client_certificate = true\n";
-    let rig = Rig::start_with(more, |dir| {
+    let sealed = format!("{READERS}\nclient_certificate = true");
+    let sealed = Api::named("sealed").behind("metrics").keys("enforce = \"shadow\"").route("any", "GET", "/**", &sealed);
+    let rig = Rig::start_with(&sealed.to_string(), |dir| {
         write(&dir.join("clients.pem"), &theirs.0.pem());
         format!(", client_ca = {:?}", dir.join("clients.pem"))
     })
@@ -224,9 +225,7 @@ async fn shadow_mode_lets_pass_who_shows_no_certificate_and_lends_them_nothing()
 async fn a_stream_ends_when_the_authority_of_its_certificate_is_gone() {
     let (theirs, others) = (Authority::new(), Authority::new());
     let known = theirs.leaf(&["client.test"]);
-    let more = "[[apis]]\nname = \"sealed\"\nmount = \"/sealed\"\nupstream = \"plain\"\n\
-                [[apis.routes]]\nid = \"sealed.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\nclient_certificate = true\n";
-    let rig = Rig::start_with(more, |dir| {
+    let rig = Rig::start_with(&sealed(), |dir| {
         write(&dir.join("clients.pem"), &theirs.0.pem());
         format!(", client_ca = {:?}", dir.join("clients.pem"))
     })

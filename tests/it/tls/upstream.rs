@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::harness::api::{HTTP2, OPEN};
 use crate::harness::audit::outcome;
 use crate::harness::certificates::{Authority, Leaf, write};
 use crate::harness::grpc::{Collector, frame};
 use crate::harness::http1::{Request, ask};
-use crate::harness::{Gateway, Setup, http2, within};
+use crate::harness::{Api, Gateway, Setup, http2, within};
 
 /// An upstream over TLS that wants client certificates of an authority and answers everything with 200.
 async fn tls_upstream(leaf: &Leaf, clients: &Authority) -> std::net::SocketAddr {
@@ -63,11 +64,8 @@ async fn an_upstream_is_believed_for_its_authority_and_name_alone() {
             "early" => early,
             _ => address,
         };
-        more += &format!(
-            "[[upstreams]]\nname = \"{case}\"\nendpoints = [\"https://{address}\"]\ntls = {{ {tls} }}\n\
-             [[apis]]\nname = \"{case}\"\nmount = \"/tls-{case}\"\nupstream = \"{case}\"\n\
-             [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/**\"\nmethods = [\"GET\"]\npublic = true\n"
-        );
+        let api = Api::named(case).mount(&format!("/tls-{case}")).route("any", "GET", "/**", OPEN);
+        more += &api.at_each(&[format!("https://{address}")], &format!("tls = {{ {tls} }}")).to_string();
     }
     let gw = Gateway::start_with(Setup { more, file: true, ..Setup::default() }).await;
     for (case, _, status) in &cases {
@@ -102,6 +100,8 @@ async fn what_is_to_speak_http2_and_negotiates_none_is_not_asked() {
     let silent = tls_upstream(&leaf(), &ours).await;
     let other = Collector::start_over(leaf().acceptor_of(&ours, &["http/1.1"])).await;
     let right = Collector::start_over(leaf().acceptor_of(&ours, &["h2", "http/1.1"])).await;
+    let ca = dir.path().join("ca.pem");
+    let tls = format!("tls = {{ ca = {ca:?}, server_name = \"inner.test\", client_cert = {cert:?}, client_key = {key:?} }}");
     let mut more = String::new();
     for (case, address, health) in [
         ("silent", silent, ""),
@@ -109,14 +109,9 @@ async fn what_is_to_speak_http2_and_negotiates_none_is_not_asked() {
         ("other", other.address, ""),
         ("right", right.address, ""),
     ] {
-        more += &format!(
-            "[[upstreams]]\nname = \"{case}\"\nendpoints = [\"https://{address}\"]\nprotocol = \"http2\"\n{health}\
-             tls = {{ ca = {:?}, server_name = \"inner.test\", client_cert = {cert:?}, client_key = {key:?} }}\n\
-             [[apis]]\nname = \"{case}\"\nmount = \"/{case}\"\nupstream = \"{case}\"\nservices = [\"test.v1.{case}\"]\n\
-             [[apis.routes]]\nid = \"{case}.call\"\nmatch = \"/test.v1.{case}/Call\"\nmethods = [\"POST\"]\npublic = true\n\
-             [[apis.routes]]\nid = \"{case}.any\"\nmatch = \"/x\"\nmethods = [\"GET\"]\npublic = true\n",
-            dir.path().join("ca.pem"),
-        );
+        let api = Api::named(case).keys(&format!("services = [\"test.v1.{case}\"]"));
+        let api = api.route("call", "POST", &format!("/test.v1.{case}/Call"), OPEN).route("any", "GET", "/x", OPEN);
+        more += &api.at_each(&[format!("https://{address}")], &format!("{HTTP2}\n{health}{tls}")).to_string();
     }
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
     for (case, status, reason) in
@@ -170,16 +165,14 @@ async fn a_request_is_told_what_was_wrong_with_the_endpoint_that_it_was_at_last(
             });
         }
     });
-    let more = format!(
-        "[[upstreams]]\nname = \"both\"\nendpoints = [\"https://{other}\", \"https://{mute}\"]\nprotocol = \"http2\"\n\
-         ejection = {{ failures = 0 }}\nretries = {{ tries = 2, reserve = 100 }}\n\
+    let ca = dir.path().join("ca.pem");
+    let lines = format!(
+        "{HTTP2}\nejection = {{ failures = 0 }}\nretries = {{ tries = 2, reserve = 100 }}\n\
          timeouts = {{ connect = \"5s\", read = \"500ms\" }}\n\
-         tls = {{ ca = {:?}, server_name = \"inner.test\", client_cert = {cert:?}, client_key = {key:?} }}\n\
-         [[apis]]\nname = \"both\"\nmount = \"/both\"\nupstream = \"both\"\n\
-         [[apis.routes]]\nid = \"both.any\"\nmatch = \"/x\"\nmethods = [\"GET\"]\npublic = true\n",
-        dir.path().join("ca.pem"),
+         tls = {{ ca = {ca:?}, server_name = \"inner.test\", client_cert = {cert:?}, client_key = {key:?} }}"
     );
-    let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
+    let both = Api::named("both").at_each(&[other, mute].map(|address| format!("https://{address}")), &lines);
+    let gw = Gateway::start_with(both.route("any", "GET", "/x", OPEN).into()).await;
     // Whichever is asked first: who is late is not asked twice.
     for _ in 0..2 {
         let answer = ask(gw.running.public, &Request::get("/both/x")).await;
