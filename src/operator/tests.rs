@@ -316,6 +316,27 @@ async fn whoever_freezes_is_told_of_the_keys_that_stop_and_of_those_that_go_on()
 }
 
 #[tokio::test]
+async fn what_the_operator_takes_is_gone_everywhere_when_the_page_says_so_at_the_second_press_too() {
+    let desk = Desk::new().await;
+    let browser = desk.world.sign_in(&desk.oona).await;
+    let scope = "/operator/scopes/{holder}/api_keys:write";
+    assert_eq!(desk.post(&browser, scope, "approve=1&lives=30").await.status, StatusCode::SEE_OTHER);
+    for (page, form) in [
+        (scope, "withdraw=1&comment=Leaked"),
+        ("/operator/clients/{client}", "freeze=1"),
+        ("/operator/users/{bob}", "freeze=1"),
+        ("/operator/organizations/acme", "freeze=1"),
+    ] {
+        for press in ["first", "second"] {
+            let before = desk.world.settled();
+            let answer = desk.post(&browser, page, form).await;
+            assert!(press == "second" || !answer.status.is_client_error(), "{page}: {}", answer.body);
+            assert!(desk.world.settled() > before, "{page}, {press} press ({}): nobody waited", answer.status);
+        }
+    }
+}
+
+#[tokio::test]
 async fn organizations_are_made_and_everything_is_found() {
     let desk = Desk::new().await;
     let browser = desk.world.sign_in(&desk.oona).await;

@@ -24,7 +24,7 @@ fn mints() -> ScopeToken {
 /// An app that evil published, and Ada, who administers acme.
 pub(crate) struct Partner {
     pub(crate) world: World,
-    app: App,
+    pub(crate) app: App,
     pub(crate) client: Client,
     ada: Browser,
 }
@@ -364,6 +364,26 @@ async fn the_keys_that_stop_are_counted_and_in_an_organization_its_own_alone() {
     let disabled = world.node.store.disable_api_key(&theirs.id, None, &world.node.own_cause()).await;
     assert!(disabled.expect("an answer"));
     asks("for 1 user and 1 API key, and nobody", "2 authorizations of 2 users and 1 API key in 2 organizations").await;
+}
+
+#[tokio::test]
+async fn a_version_that_asks_for_less_holds_everywhere_when_the_page_says_so() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let (eve, page) = (world.sign_in(&world.eve).await, format!("/orgs/evil/apps/{}", partner.app.id));
+    let less = DEFINITION.replace("metrics%3Aread", "members%3Aread");
+    let edited = world.submit(&eve, &format!("{page}/edit"), &less).await;
+    assert_eq!(edited.status, StatusCode::SEE_OTHER, "{}", edited.body);
+    world.submit(&eve, &page, "mark-stable=1").await;
+    let publish = async || world.submit(&eve, &format!("{page}/publish"), "revision=2&publish=1").await;
+    let settled = world.settled();
+    let done = publish().await;
+    assert!(done.body.contains("Version 2"), "{}", done.body);
+    assert!(world.settled() > settled && !world.is_live(&grant).await, "it had nothing left");
+    let settled = world.settled();
+    assert_eq!(publish().await.status, StatusCode::CONFLICT);
+    assert!(world.settled() > settled, "the first may not be over");
 }
 
 #[tokio::test]
