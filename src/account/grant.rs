@@ -203,6 +203,8 @@ async fn take(
         let kept: ScopeSet = form.all("keep").filter_map(|scope| ScopeToken::parse(scope).ok()).collect();
         let without = facts.scopes.difference(&kept);
         if without.is_empty() {
+            // Another request may just have taken them.
+            app.node.settle().await?;
             return shown(app, config, grant, (None, who), Some(texts::nothing_unticked())).await;
         }
         if kept.is_empty() {

@@ -26,8 +26,9 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{FromRef, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
 
@@ -36,7 +37,7 @@ pub use stand_in::{Called, Refused, Sent, StandIn, Unanswered};
 
 use crate::node::Node;
 use crate::pages::texts::troubles;
-use crate::web::Trouble;
+use crate::web::{Peer, Trouble};
 
 /// What the pages share.
 #[derive(Clone)]
@@ -95,7 +96,17 @@ const ROUTES: [Route; 32] = [
 pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>, stand_in: Arc<dyn StandIn>) -> Router {
     let app = App { node: Arc::clone(&node), flush, stand_in };
     let pages = ROUTES.iter().fold(Router::new(), |pages, (path, methods)| pages.route(path, methods()));
-    pages.with_state(app).layer(from_fn(crate::web::whole_form)).layer(from_fn_with_state(node, crate::web::harden))
+    pages
+        .with_state(app)
+        .layer(from_fn(crate::web::whole_form))
+        .layer(from_fn_with_state(Arc::clone(&node), settled))
+        .layer(from_fn_with_state(node, crate::web::harden))
+}
+
+/// What a form is refused for holds everywhere when it is told.
+async fn settled(State(node): State<Arc<Node>>, peer: Peer, request: Request, next: Next) -> Response {
+    let answer = crate::web::settled_refusal(&node, request, next).await;
+    answer.unwrap_or_else(|error| Trouble::from(error).page(&node.config.load(), &peer))
 }
 
 /// The same answer for what is not there and for what somebody may not see.

@@ -22,8 +22,9 @@ mod upstreams;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
@@ -95,7 +96,9 @@ impl std::fmt::Debug for AdminState {
 /// audit records can name where an operator called from.
 pub fn router(state: AdminState) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
-    let api = api.route_layer(from_fn_with_state(state.clone(), guard::bearer));
+    let api = api
+        .route_layer(from_fn_with_state(Arc::clone(&state.node), settled))
+        .route_layer(from_fn_with_state(state.clone(), guard::bearer));
     let document = Arc::new(document);
     Router::new()
         .route("/healthz", get(health::alive))
@@ -105,4 +108,9 @@ pub fn router(state: AdminState) -> Router {
         .merge(api)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(state)
+}
+
+/// What a change is refused for holds everywhere when it is told.
+async fn settled(State(node): State<Arc<Node>>, request: Request, next: Next) -> Result<Response, AdminError> {
+    Ok(crate::web::settled_refusal(&node, request, next).await?)
 }

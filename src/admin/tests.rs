@@ -6,6 +6,7 @@ mod apps;
 mod catalogue;
 mod lists;
 mod operations;
+mod taken;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +70,25 @@ fn config(dir: &TempDir) -> Config {
     start.config(&env, &SystemEntropy, 1).unwrap_or_else(|e| panic!("{e}")).0
 }
 
+/// The admin API of a node on a port of its own, with its secret.
+async fn served(node: &Arc<Node>, stop: CancellationToken) -> (SocketAddr, PlainToken) {
+    let secret = PlainToken::generate(TokenKind::Admin, &SeededEntropy::new(9));
+    let state = AdminState {
+        node: Arc::clone(node),
+        metrics: Arc::new(Metrics::default()),
+        readiness: Arc::new(NotReady),
+        upstreams: Arc::new(NoUpstreams),
+        flush: Arc::new(Nothing),
+        token: secret.hashed(),
+        stop,
+    };
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let admin = socket.local_addr().expect("an address");
+    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(socket, service).await });
+    (admin, secret)
+}
+
 impl Fixture {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
@@ -79,20 +99,7 @@ impl Fixture {
         let node = Node::start(id, config, store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("a node");
         let stop = CancellationToken::new();
         tokio::spawn(Arc::clone(&node).follow(stop.clone()));
-        let secret = PlainToken::generate(TokenKind::Admin, &SeededEntropy::new(9));
-        let state = AdminState {
-            node: Arc::clone(&node),
-            metrics: Arc::new(Metrics::default()),
-            readiness: Arc::new(NotReady),
-            upstreams: Arc::new(NoUpstreams),
-            flush: Arc::new(Nothing),
-            token: secret.hashed(),
-            stop: stop.clone(),
-        };
-        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let admin = socket.local_addr().expect("an address");
-        let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(socket, service).await });
+        let (admin, secret) = served(&node, stop.clone()).await;
         Self { node, admin, secret, stop: stop.clone(), _stop: stop.drop_guard(), _dir: dir }
     }
 

@@ -28,8 +28,8 @@ mod tests;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::map_response;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use http::HeaderValue;
@@ -62,8 +62,14 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>) -> Router {
         .merge(routes)
         .fallback(async || ApiError::not_found("nothing is at this path; see /api/v1/openapi.json"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&node), settled))
         .layer(map_response(private))
         .with_state(Api { node, flush })
+}
+
+/// What a change is refused for holds everywhere when it is told.
+async fn settled(State(node): State<Arc<Node>>, request: Request, next: Next) -> Result<Response, ApiError> {
+    Ok(crate::web::settled_refusal(&node, request, next).await?)
 }
 
 /// Answers are for one caller.

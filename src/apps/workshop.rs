@@ -138,6 +138,8 @@ impl<'a> Workshop<'a> {
         let held = app.draft.scopes.union(&self.approved(app).await?).union(&self.carried(written, via));
         let draft = self.proved(written, &held)?;
         if revision == app.revision && draft == app.draft {
+            // Another request may just have changed it to this.
+            self.node.settle().await?;
             return Ok(app.clone());
         }
         match self.node.store.edit_app(&app.id, revision, &draft, via, self.hand(), &self.cause).await? {
@@ -281,8 +283,10 @@ impl<'a> Workshop<'a> {
     /// When there is no such secret, or no other one, or the client is frozen and the author is a member.
     pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        secrets::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await?;
-        Ok(self.node.settle().await?)
+        let removed = secrets::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await;
+        // Also when there was none: another request may just be removing it.
+        self.node.settle().await?;
+        removed
     }
 
     /// The manifest of the draft, or of a version. The export is on record.

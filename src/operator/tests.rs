@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::middleware::from_fn_with_state;
 use http::{Request, StatusCode};
 
+use crate::account::tests::installs::Partner;
 use crate::account::tests::world::{Answer, Browser, START, World};
 use crate::record::operation;
 use crate::store::{
@@ -28,17 +29,8 @@ struct Desk {
 impl Desk {
     async fn new() -> Self {
         let world = World::new().await;
-        let oona = User {
-            id: UserId::generate(START, &SystemEntropy),
-            email: "oona@gateway.test".to_owned(),
-            name: "Oona".to_owned(),
-            kind: UserKind::Person,
-            state: UserState::Active,
-            created_at: START,
-        };
+        let oona = operator_of(&world).await;
         let (store, cause) = (&world.node.store, world.node.own_cause());
-        store.create_user(&NewUser { user: oona.clone(), password: None }, &cause).await.expect("a user");
-        assert!(store.add_operator(&oona.id, &cause).await.expect("an operator"));
         let client = world.client("Acme secret CLI").await;
         let grant = world.consent(&world.bob, &world.acme, &client, "metrics:read").await;
         let own = Client {
@@ -65,14 +57,8 @@ impl Desk {
         names.iter().fold(page.to_owned(), |path, (name, value)| path.replace(name, value))
     }
 
-    /// The pages as a gateway serves them: where nothing is, it says so.
     fn site(&self) -> Router {
-        let node = &self.world.node;
-        let nowhere = Router::new()
-            .fallback(crate::web::missing)
-            .with_state(node.clone())
-            .layer(from_fn_with_state(node.clone(), crate::web::harden));
-        self.world.site().merge(super::router(node.clone())).fallback_service(nowhere)
+        site_of(&self.world)
     }
 
     async fn get(&self, who: &Browser, page: &str) -> Answer {
@@ -98,6 +84,32 @@ impl Desk {
         let by = |r: &crate::record::AuditRecord| r.actor.user.as_ref() == Some(&self.oona.id);
         page.rows.iter().filter(|r| operation(&r.record) == name && by(&r.record)).map(|r| r.record.org.clone()).collect()
     }
+}
+
+/// Somebody who operates the gateway of a world and belongs to no organization.
+async fn operator_of(world: &World) -> User {
+    let oona = User {
+        id: UserId::generate(START, &SystemEntropy),
+        email: "oona@gateway.test".to_owned(),
+        name: "Oona".to_owned(),
+        kind: UserKind::Person,
+        state: UserState::Active,
+        created_at: START,
+    };
+    let (store, cause) = (&world.node.store, world.node.own_cause());
+    store.create_user(&NewUser { user: oona.clone(), password: None }, &cause).await.expect("a user");
+    assert!(store.add_operator(&oona.id, &cause).await.expect("an operator"));
+    oona
+}
+
+/// The pages as a gateway serves them: where nothing is, it says so.
+fn site_of(world: &World) -> Router {
+    let node = &world.node;
+    let nowhere = Router::new()
+        .fallback(crate::web::missing)
+        .with_state(node.clone())
+        .layer(from_fn_with_state(node.clone(), crate::web::harden));
+    world.site().merge(super::router(node.clone())).fallback_service(nowhere)
 }
 
 /// A page without what differs from one request to the next.
@@ -272,6 +284,56 @@ async fn what_is_frozen_stops_and_thaws_and_its_log_says_who_did_it() {
     desk.post(&browser, "/operator/users/{bob}", "end-sessions=1").await;
     assert_eq!(desk.get(&signed_in, "/settings/sessions").await.status, StatusCode::SEE_OTHER);
     assert_eq!(desk.logged("logout").await, acme, "and the organization can read who did it");
+}
+
+#[tokio::test]
+async fn whoever_freezes_is_told_of_the_keys_that_stop_and_of_those_that_go_on() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let browser = world.sign_in(&operator_of(world).await).await;
+    let here = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let there = world.consent(&world.eve, &world.evil, &partner.client, "metrics:read").await;
+    let asks = async |page: String, sentence: &str| {
+        let request = Request::get(format!("{page}?confirm=freeze")).header("cookie", &browser.cookie);
+        let request = request.header("accept", "text/html").body(Body::empty()).expect("a request");
+        let asked = world.send(site_of(world), request).await;
+        assert!(asked.body.contains(sentence), "{page}: {sentence}: {}", asked.body);
+    };
+    let client = || format!("/operator/clients/{}", partner.client.id);
+    let acme = || "/operator/organizations/acme".to_owned();
+    let bob = || format!("/operator/users/{}", world.bob.id);
+    asks(client(), "at once for 2 users in 2 organizations:").await;
+    asks(acme(), "1 live authorization of 1 user. Open streams").await;
+    asks(bob(), "Open streams are cut. Nothing is revoked").await;
+    partner.key(&there).await;
+    asks(client(), "at once for 2 users and 1 API key in 2 organizations:").await;
+    asks(acme(), "1 live authorization of 1 user. Open streams").await;
+    asks(bob(), "Open streams are cut. Nothing is revoked").await;
+    partner.key(&here).await;
+    asks(client(), "at once for 2 users and 2 API keys in 2 organizations:").await;
+    asks(acme(), "1 live authorization of 1 user and 1 API key. Open streams").await;
+    asks(bob(), "1 API key that was made on their behalf goes on").await;
+}
+
+#[tokio::test]
+async fn what_the_operator_takes_is_gone_everywhere_when_the_page_says_so_at_the_second_press_too() {
+    let desk = Desk::new().await;
+    let browser = desk.world.sign_in(&desk.oona).await;
+    let scope = "/operator/scopes/{holder}/api_keys:write";
+    assert_eq!(desk.post(&browser, scope, "approve=1&lives=30").await.status, StatusCode::SEE_OTHER);
+    for (page, form) in [
+        (scope, "withdraw=1&comment=Leaked"),
+        ("/operator/clients/{client}", "freeze=1"),
+        ("/operator/users/{bob}", "freeze=1"),
+        ("/operator/organizations/acme", "freeze=1"),
+    ] {
+        for press in ["first", "second"] {
+            let before = desk.world.settled();
+            let answer = desk.post(&browser, page, form).await;
+            assert!(press == "second" || !answer.status.is_client_error(), "{page}: {}", answer.body);
+            assert!(desk.world.settled() > before, "{page}, {press} press ({}): nobody waited", answer.status);
+        }
+    }
 }
 
 #[tokio::test]

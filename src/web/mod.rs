@@ -12,6 +12,7 @@ mod missing;
 mod opened;
 mod params;
 mod peer;
+mod refused;
 mod registered;
 mod session;
 mod trouble;
@@ -26,6 +27,7 @@ pub use missing::missing;
 pub use opened::opened;
 pub use params::{ParamError, Params, decode_component};
 pub use peer::{Peer, network};
+pub use refused::settled_refusal;
 pub use registered::registration;
 pub use session::{
     AnySession, FRESH, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session,

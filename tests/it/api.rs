@@ -75,7 +75,7 @@ impl World {
 }
 
 /// One of everything in the first organization.
-struct Things {
+pub struct Things {
     client: String,
     /// A client that members authorized.
     known: String,
@@ -92,7 +92,7 @@ struct Things {
 }
 
 impl Things {
-    async fn of(world: &World, victim: &User, (own, doomed): (&Grant, &Grant)) -> Self {
+    pub async fn of(world: &World, victim: &User, (own, doomed): (&Grant, &Grant)) -> Self {
         let (gw, admin) = (&world.gw, &world.admin);
         let made = world
             .post("/apps", admin, &json!({ "name": "Matrix", "redirect_uris": ["https://sync.test/cb"] }), None)
@@ -127,7 +127,7 @@ impl Things {
         }
     }
 
-    fn path(&self, pattern: &str) -> String {
+    pub fn path(&self, pattern: &str) -> String {
         let client = if pattern.starts_with("/policy/") { &self.known } else { &self.client };
         let user = if pattern.starts_with("/service-users/") { &self.robot } else { &self.victim };
         let grant = if pattern.starts_with("/me/") { &self.grants.0 } else { &self.grants.1 };

@@ -52,6 +52,7 @@ mod secrets;
 mod shadow;
 mod silences;
 mod smoke;
+mod taken;
 mod tenfold;
 mod tls;
 mod trailers;

@@ -126,7 +126,10 @@ async fn a_partner_makes_an_app_publishes_it_changes_it_and_publishes_again() {
     assert_eq!(difference, json!([{ "field": "scopes", "removed": ["metrics:read"], "added": [] }]));
     assert_eq!(world.opens(&customer).await, 200, "a draft is nobody else's");
     assert_eq!(world.with_body("PUT", &format!("{path}/stable"), admin, &matured, None).await.status, 200);
+    let settled = || world.gw.running.node.metrics.revocation_seconds.get_sample_count();
+    let before = settled();
     let again = world.post(&publish, admin, &json!({}), None).await.json();
+    assert!(settled() > before, "the answer waits until no node takes the token as it was");
     assert_eq!((&again["version"], &again["client_secret"], &again["narrowed_grants"]), (&json!(2), &Value::Null, &json!(1)));
     assert_eq!(world.opens(&customer).await, 403);
     let between = world.get(&format!("{path}/difference?from=2&to=1"), admin).await.json();

@@ -22,15 +22,15 @@ fn mints() -> ScopeToken {
 }
 
 /// An app that evil published, and Ada, who administers acme.
-struct Partner {
-    world: World,
-    app: App,
-    client: Client,
+pub(crate) struct Partner {
+    pub(crate) world: World,
+    pub(crate) app: App,
+    pub(crate) client: Client,
     ada: Browser,
 }
 
 impl Partner {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let eve = world.sign_in(&world.eve).await;
         world.submit(&eve, "/orgs/evil/apps/new", DEFINITION).await;
@@ -57,7 +57,8 @@ impl Partner {
         self.world.get(Some(&self.ada), path).await
     }
 
-    async fn key(&self, grant: &Grant) -> ApiKey {
+    /// The key that the app makes under this grant: an organization has one of it.
+    pub(crate) async fn key(&self, grant: &Grant) -> ApiKey {
         let value = PlainToken::generate(TokenKind::ApiKey, &SystemEntropy);
         let key = ApiKey {
             id: ApiKeyId::generate(START, &SystemEntropy),
@@ -334,6 +335,55 @@ async fn whatever_takes_something_away_asks_with_the_keys() {
         assert!(asked.body.contains("at once, for 1 user and 1 API key."), "{ticked}: {}", asked.body);
     }
     assert!(world.is_live(&grant).await && partner.state(&key).await == ApiKeyState::Live, "questions take nothing");
+}
+
+#[tokio::test]
+async fn the_keys_that_stop_are_counted_and_in_an_organization_its_own_alone() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let here = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let there = world.consent(&world.eve, &world.evil, &partner.client, "metrics:read").await;
+    let eve = world.sign_in(&world.eve).await;
+    let (page, made) = (partner.page(), format!("/orgs/evil/apps/{}", partner.app.id));
+    let asks = async |here_says: &str, everywhere_says: &str| {
+        for (who, path, sentence) in [
+            (&partner.ada, format!("{page}?confirm=block"), here_says),
+            (&eve, format!("{made}?confirm=disable"), everywhere_says),
+            (&eve, format!("{made}/delete"), everywhere_says),
+        ] {
+            let asked = world.get(Some(who), &path).await;
+            assert!(asked.body.contains(sentence), "{path}: {sentence}: {}", asked.body);
+        }
+    };
+    asks("for 1 user and nobody can", "2 authorizations of 2 users in 2 organizations").await;
+    let theirs = partner.key(&there).await;
+    asks("for 1 user and nobody can", "2 authorizations of 2 users and 1 API key in 2 organizations").await;
+    partner.key(&here).await;
+    asks("for 1 user and 1 API key, and nobody", "2 authorizations of 2 users and 2 API keys in 2 organizations").await;
+    // What was disabled before stops nobody now.
+    let disabled = world.node.store.disable_api_key(&theirs.id, None, &world.node.own_cause()).await;
+    assert!(disabled.expect("an answer"));
+    asks("for 1 user and 1 API key, and nobody", "2 authorizations of 2 users and 1 API key in 2 organizations").await;
+}
+
+#[tokio::test]
+async fn a_version_that_asks_for_less_holds_everywhere_when_the_page_says_so() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let grant = world.consent(&world.bob, &world.acme, &partner.client, "metrics:read").await;
+    let (eve, page) = (world.sign_in(&world.eve).await, format!("/orgs/evil/apps/{}", partner.app.id));
+    let less = DEFINITION.replace("metrics%3Aread", "members%3Aread");
+    let edited = world.submit(&eve, &format!("{page}/edit"), &less).await;
+    assert_eq!(edited.status, StatusCode::SEE_OTHER, "{}", edited.body);
+    world.submit(&eve, &page, "mark-stable=1").await;
+    let publish = async || world.submit(&eve, &format!("{page}/publish"), "revision=2&publish=1").await;
+    let settled = world.settled();
+    let done = publish().await;
+    assert!(done.body.contains("Version 2"), "{}", done.body);
+    assert!(world.settled() > settled && !world.is_live(&grant).await, "it had nothing left");
+    let settled = world.settled();
+    assert_eq!(publish().await.status, StatusCode::CONFLICT);
+    assert!(world.settled() > settled, "the first may not be over");
 }
 
 #[tokio::test]

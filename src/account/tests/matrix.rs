@@ -407,3 +407,87 @@ async fn every_form_for_everybody() {
     /settings/sessions end-others                            sign in   done      done             done      done
     ");
 }
+
+/// Forms that take something away: the page, what is sent before, and what is sent.
+const TAKING: [(&str, &str, &str); 21] = [
+    ("/orgs/acme/applications", "", "save-surely=1&new-clients=approval"),
+    ("/orgs/acme/applications", "", "block-{client}=1"),
+    ("/orgs/acme/applications/{client}", "", "block=1"),
+    ("/orgs/acme/applications/{client}", "", "restrict-surely=1"),
+    ("/orgs/acme/applications/{client}", "", "revoke-{bob's grant}=1"),
+    ("/orgs/acme/applications/{client}", "", "revoke-all=1"),
+    ("/orgs/acme/applications/{app client}", "", "disable-{key}=1"),
+    ("/orgs/acme/applications/{app client}/uninstall", "", "uninstall=1"),
+    ("/orgs/acme/apps/{app}/edit", "", "name=Changed&redirect_uris=https%3A%2F%2Facme.test%2Fother"),
+    ("/orgs/acme/apps/{app}/delete", "", "delete=1"),
+    ("/orgs/acme/apps/{app}", "", "disable=1"),
+    ("/orgs/acme/members", "", "save-roles=1&user={bob}"),
+    ("/orgs/acme/members", "", "remove=1&user={bob}"),
+    ("/orgs/acme/members", "", "deactivate-{bot}=1"),
+    ("/orgs/acme/machines/{machine}", "add-secret=1&lives=2592000", "retire-secret={machine secret}"),
+    ("/orgs/acme/machines/{machine}", "", "switch-off=1"),
+    ("/orgs/acme/machines/{machine}", "", "delete=1"),
+    ("/orgs/acme/machines/{machine}/scopes", "", "scopes=members%3Aread&save=1"),
+    ("/settings/applications", "", "grant_id={ada's grant}"),
+    ("/settings/applications/{ada's grant}", "", "revoke-{ada's grant}=1"),
+    ("/settings/applications/{ada's grant}", "", "limit=1&until=2026-12-24"),
+];
+
+/// Pages whose forms take nothing of what nodes remember: they make something, or what they end is looked up in the store by every
+/// request (browsers, searches). A later version of an app, and a test, have tests of their own.
+const TAKING_NOTHING: [&str; 8] = [
+    "/orgs/acme/apps/import",
+    "/orgs/acme/apps/new",
+    "/orgs/acme/apps/{app}/publish",
+    "/orgs/acme/apps/{app}/test",
+    "/orgs/acme/audit/searches",
+    "/orgs/acme/install",
+    "/orgs/acme/machines/new",
+    "/settings/sessions",
+];
+
+#[test]
+fn every_form_is_known_to_take_something_away_or_not() {
+    let sorted = |mut pages: Vec<&'static str>| {
+        pages.sort_unstable();
+        pages.dedup();
+        pages
+    };
+    let told = TAKING.iter().map(|(page, ..)| *page).chain(TAKING_NOTHING).collect();
+    assert_eq!(sorted(told), sorted(FORMS.iter().map(|(page, _)| *page).collect()));
+}
+
+#[tokio::test]
+async fn what_a_form_takes_away_is_gone_everywhere_when_it_is_answered_at_the_second_press_too() {
+    for (page, before, form) in TAKING {
+        let acme = Acme::new().await;
+        let (world, ada) = (&acme.world, acme.browser(4).await);
+        let post = async |form: &str| world.submit(&ada, &acme.path(page), &acme.path(form)).await;
+        if !before.is_empty() {
+            let answer = post(before).await;
+            assert_eq!(answer.status, StatusCode::OK, "{page} {before}: {}", answer.body);
+        }
+        let settled = world.settled();
+        let first = post(form).await;
+        assert!(first.status.is_success() || first.status == StatusCode::SEE_OTHER, "{page} {form}: {}", first.body);
+        assert!(world.settled() > settled, "{page} {form}: other nodes may serve from before it");
+        let settled = world.settled();
+        let second = post(form).await;
+        assert!(world.settled() > settled, "{page} {form} once more ({}): the first may not be over", second.status);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_longer_ticked_is_gone_everywhere_when_the_page_says_so_at_the_second_press_too() {
+    let world = World::new().await;
+    let client = world.client("CLI").await;
+    let grant = world.consent(&world.ada, &world.acme, &client, "metrics:read members:read").await;
+    let (ada, path) = (world.sign_in(&world.ada).await, format!("/settings/applications/{}", grant.id));
+    for (press, told) in [("the first", "?done=narrowed"), ("the second", "")] {
+        let settled = world.settled();
+        let answer = world.submit(&ada, &path, "narrow=1&keep=metrics%3Aread").await;
+        let location = answer.headers.get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
+        assert!(location.ends_with(told), "{press}: {location}");
+        assert!(world.settled() > settled, "{press}");
+    }
+}

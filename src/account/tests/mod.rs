@@ -3,7 +3,7 @@
 mod apps;
 mod audit;
 mod grant;
-mod installs;
+pub(crate) mod installs;
 mod machines;
 mod matrix;
 mod members;

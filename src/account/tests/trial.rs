@@ -129,8 +129,13 @@ async fn a_member_goes_the_way_of_a_customer_and_sees_what_the_app_is_given() {
     let config = world.node.config.load_full();
     assert!(world.node.verifier.principal(&token, &config, world.node.now()).await.is_ok(), "what was sent is good");
 
+    let settled = world.settled();
     let done = world.submit(ada, test, "end=1").await;
     assert_eq!(location(&done), format!("{test}?done=1"));
+    assert!(world.settled() > settled, "it ended everywhere");
+    let settled = world.settled();
+    assert_eq!(location(&world.submit(ada, test, "end=1").await), format!("{test}?done=1"));
+    assert!(world.settled() > settled, "another request may just be ending it");
     assert!(world.visit(ada, location(&done)).await.body.contains("The test has ended."));
     assert_ne!(scene.state_of_grant(&trial).await, GrantState::Live);
     assert!(world.node.verifier.principal(&token, &config, world.node.now()).await.is_err(), "nothing is left of it");

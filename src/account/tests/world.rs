@@ -245,6 +245,11 @@ impl World {
         grant
     }
 
+    /// How often this node has waited until what was committed before holds everywhere.
+    pub(crate) fn settled(&self) -> u64 {
+        self.node.metrics.revocation_seconds.get_sample_count()
+    }
+
     /// Who a new token of this grant speaks for.
     pub(crate) async fn principal(&self, grant: &Grant) -> Arc<Principal> {
         self.try_principal(grant).await.expect("a principal")

@@ -51,7 +51,8 @@ pub(super) async fn change(local: &Local, id: &str, change: GrantChange) -> Resu
         until: until.filter(|until| grant.expires_at != Some(*until)),
     };
     if narrowing == Narrowing::default() {
-        return Ok(grant);
+        // Another request may just have taken it.
+        return local.settled(grant).await;
     }
     let taken = local.node.store.take_from_grant(&grant.id, &grant.user, &narrowing, &cause).await?;
     // Also when nothing was: another request may just have taken it.
