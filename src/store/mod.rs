@@ -66,7 +66,7 @@ pub use people::{
 };
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
 pub use proof::{
-    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer, UNREADABLE,
+    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer, Stored, UNREADABLE,
 };
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;

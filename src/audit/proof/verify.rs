@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::fault::{Fault, FaultKind, placed};
 use super::links::Links;
-use crate::store::{AuditKey, Batch, Entry, Head, Placed, ProofStore, Proved, StoreError};
+use crate::store::{AuditKey, Batch, Entry, Head, Placed, ProofStore, Proved, StoreError, Stored};
 use crate::types::{KeyId, RecordId, Timestamp, rfc3339};
 
 /// Batches that are read at once; each has some hundred records at most.
@@ -189,7 +189,7 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         }
     }
 
-    async fn chain(&mut self, chain: &str) -> Result<(), StoreError> {
+    async fn chain(&mut self, chain: &Stored) -> Result<(), StoreError> {
         self.report.chains += 1;
         let (mut last, mut after) = (None::<Batch>, 0);
         loop {
@@ -305,9 +305,9 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
 
     /// Looks whether every record is in the batch that it is marked with.
     async fn places(&mut self) -> Result<(), StoreError> {
-        let (mut after, mut late) = (None, Vec::new());
+        let (mut after, mut late) = (None::<Stored>, Vec::new());
         loop {
-            let page = self.store.placed_records(after.as_deref(), PLACES).await?;
+            let page = self.store.placed_records(after.as_ref(), PLACES).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             if self.told.is_closed() {
@@ -351,7 +351,8 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
                 // What was marked by a batch that is not needed any more is about to be deleted.
                 let was_sealed = *number > 0 && batches.is_empty();
                 let is_due = |record: &Placed| was_sealed && self.trim.is_some_and(|trim| record.time < trim);
-                let strangers: Vec<_> = records.iter().filter(|r| !has.contains(&r.id) && !is_due(r)).collect();
+                let strangers: Vec<_> =
+                    records.iter().filter(|r| r.id.text().is_none_or(|id| !has.contains(id)) && !is_due(r)).collect();
                 for record in strangers {
                     let fault = Fault::of_record(FaultKind::RecordForged, record);
                     let fault = batches.first().map_or(fault.clone(), |batch| fault.in_batch(batch));
@@ -374,9 +375,9 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         }
         self.report.waiting += 1;
         if self.report.until.is_some_and(|until| record.time.plus(PATIENCE) < until) && late.len() < LATE {
-            match RecordId::parse(&record.id) {
-                Ok(id) => late.push(id),
-                Err(_) => self.found(Fault::of_record(FaultKind::RecordForged, record)).await,
+            match record.id.text().and_then(|id| RecordId::parse(id).ok()) {
+                Some(id) => late.push(id),
+                None => self.found(Fault::of_record(FaultKind::RecordForged, record)).await,
             }
         }
     }
