@@ -3,6 +3,8 @@
 mod batch;
 mod digest;
 mod entries;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod stored;
 
 use std::collections::HashMap;
