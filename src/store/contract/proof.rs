@@ -41,6 +41,7 @@ macro_rules! proofs {
 
 proofs! {
     what_was_sealed_is_proved
+    a_long_log_is_proved_page_by_page
     records_that_come_again_are_sealed_once
     an_answer_that_was_lost_breaks_no_chain
     two_processes_with_one_chain_take_turns
@@ -277,6 +278,32 @@ async fn what_was_sealed_is_proved(site: &Site) {
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let said = serde_json::json!({ "uid": "chain_a", "sequence": 2, "fingerprint": format!("sha256:{text}") });
     assert_eq!(line["unmapped"]["chain"], said);
+}
+
+async fn a_long_log_is_proved_page_by_page(site: &Site) {
+    let notary = site.notary("a");
+    let records: Vec<_> = (0..700).map(|n| call(None, "loki", Decision::Allowed, n)).collect();
+    for some in records.chunks(10) {
+        notary.append(&Written::all(some).expect("text")).await.expect("stored");
+    }
+    let report = site.proved().await;
+    assert_eq!((report.records, report.batches), (700, 70));
+    // The last batch of one page, and the first of the next.
+    for (seq, lost) in [(64, 630..640), (65, 640..650)] {
+        let whole = site.batch("a", seq).await;
+        site.one(&format!("DELETE FROM audit_batches WHERE seq = {seq}")).await;
+        let forged = lost.map(|lost| (FaultKind::RecordForged, None, Some(lost)));
+        let expected: Vec<_> = forged.chain([(FaultKind::BatchMissing, Some(seq + 1), None)]).collect();
+        assert_eq!(site.faults(&records).await, expected);
+        site.put(&whole).await;
+    }
+    for (place, batch) in [(505, 51), (515, 52), (660, 67)] {
+        let at = format!("WHERE id = '{}'", records[place].id);
+        site.one(&format!("UPDATE audit_records SET record = REPLACE(record, 'GET', 'PUT') {at}")).await;
+        assert_eq!(site.faults(&records).await, [(FaultKind::RecordChanged, Some(batch), Some(place))]);
+        site.one(&format!("UPDATE audit_records SET record = REPLACE(record, 'PUT', 'GET') {at}")).await;
+    }
+    site.proved().await;
 }
 
 async fn records_that_come_again_are_sealed_once(site: &Site) {
