@@ -11,6 +11,7 @@ pub use crate::labels::fuzz::{label_parameters, logql, promql, silences};
 pub use crate::listener::fuzz::frames;
 pub use crate::mcp::fuzz::{mcp_answer, mcp_message, mcp_tasks};
 pub use crate::oauth::fuzz::{client_authentication, pkce, registration};
+pub use crate::store::fuzz::audit_batch;
 pub use crate::token::fuzz::tokens;
 pub use crate::types::fuzz::{names, redirect_uri, scopes};
 pub use crate::web::fuzz::{cookies, form};
@@ -22,7 +23,8 @@ mod tests;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The functions with their names, which are those of the programs in `fuzz/fuzz_targets` and of the seeds in `fuzz/corpus`.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 27] = [
+    ("audit_batch", audit_batch),
     ("authorizer_grpc", authorizer_grpc),
     ("authorizer_http", authorizer_http),
     ("client_authentication", client_authentication),

@@ -65,8 +65,10 @@ pub use people::{
     Accepted, Accepting, Bounds, Guarded, Invitation, MemberSearch, PeopleStore, Reach, ServiceMade, ServiceSwitched,
 };
 pub use policy::{ClientPolicy, ClientUse, ClientUseSearch, Listed, NewClients, PolicyStore, Stance, UseStanding, Verdict};
+#[cfg(any(test, fuzzing))]
+pub(crate) use proof::fuzz;
 pub use proof::{
-    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer, UNREADABLE,
+    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, Signer, Stored, UNREADABLE,
 };
 pub use repeats::{Once, RepeatStore};
 pub use review::ReviewStore;

@@ -43,9 +43,13 @@ impl KeyRing {
         let mut keys = store.audit_keys().await?;
         if !keys.iter().any(|key| self.vouches(key)) {
             let made = self.make_audit_key(entropy, at)?;
-            // Keys that nobody vouches for are somebody else's, and keep none of ours from being made.
-            store.add_audit_key(&made, keys.is_empty()).await?;
+            // Keys that nobody vouches for, or can read, are somebody else's, and keep none of ours from being made.
+            let is_added = store.add_audit_key(&made, keys.is_empty()).await?;
             keys = store.audit_keys().await?;
+            if !is_added && !keys.iter().any(|key| self.vouches(key)) {
+                store.add_audit_key(&made, false).await?;
+                keys = store.audit_keys().await?;
+            }
         }
         let key = keys.iter().rfind(|key| self.vouches(key)).ok_or(TokenFault::NoActiveKey)?;
         self.open_audit_key(key)
@@ -103,6 +107,7 @@ impl KeyRing {
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+    use sqlx::{Connection as _, SqliteConnection};
 
     use super::*;
     use crate::config::Config;
@@ -148,6 +153,22 @@ mod tests {
         let signature = now.sign(&digest);
         UnparsedPublicKey::new(&ED25519, &next.public).verify(digest.bytes(), &signature).expect("its signature");
         assert!(UnparsedPublicKey::new(&ED25519, &keys[0].public).verify(digest.bytes(), &signature).is_err());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_key_that_nobody_can_read_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (store, ours) = (store(&dir).await, ring("1"));
+        let url = format!("sqlite:{}/store.db", dir.path().display());
+        let mut vandal = SqliteConnection::connect(&url).await.expect("a connection");
+        let planted =
+            "INSERT INTO audit_keys (id, public, sealed, vouched, created_at) VALUES (CAST(x'ff' AS TEXT), x'', x'', x'', 1)";
+        sqlx::raw_sql(planted).execute(&mut vandal).await.expect("a row");
+        vandal.close().await.expect("closed");
+        let made = ours.audit_signer(&*store, &SystemEntropy, Timestamp::from_millis(2)).await.expect("a signer");
+        let again = ours.audit_signer(&*store, &SystemEntropy, Timestamp::from_millis(3)).await.expect("a signer");
+        assert_eq!(made.key(), again.key(), "made once");
         store.close().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Batch, Entry, Head, Placed, Proved};
+use crate::store::{Batch, Entry, Head, Placed, Proved, Stored};
 use crate::types::{OrgId, Timestamp};
 
 /// What is wrong.
@@ -104,8 +104,8 @@ impl Fault {
     }
 
     /// With what is in the place of a batch.
-    pub(super) fn of_unread(chain: &str, seq: u64) -> Self {
-        let (kind, chain, batch) = (FaultKind::BatchUnread, Some(chain.to_owned()), Some(seq));
+    pub(super) fn of_unread(chain: &Stored, seq: u64) -> Self {
+        let (kind, chain, batch) = (FaultKind::BatchUnread, Some(chain.to_string()), Some(seq));
         Self { kind, chain, batch, record: None, time: None, org: None }
     }
 
@@ -124,7 +124,7 @@ impl Fault {
     /// With a record that no batch has.
     pub(super) fn of_record(kind: FaultKind, placed: &Placed) -> Self {
         let Placed { id, time, org, sealed: _ } = placed.clone();
-        Self { kind, chain: None, batch: None, record: Some(id), time: Some(time), org }
+        Self { kind, chain: None, batch: None, record: Some(id.to_string()), time: Some(time), org }
     }
 
     /// The same, of which more is known.
@@ -136,5 +136,5 @@ impl Fault {
 /// Where a record is that was read again.
 pub(super) fn placed(record: &Proved) -> Placed {
     let Proved { id, time, org, sealed, .. } = record;
-    Placed { id: id.to_string(), time: *time, org: org.as_ref().map(OrgId::to_string), sealed: *sealed }
+    Placed { id: id.as_str().into(), time: *time, org: org.as_ref().map(OrgId::to_string), sealed: *sealed }
 }

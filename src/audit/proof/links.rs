@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Fault, FaultKind};
-use crate::store::{Digest, Head, ProofStore, StoreError};
+use crate::store::{Digest, Head, ProofStore, StoreError, Stored};
 use crate::types::{ChainId, Timestamp};
 
 /// What is remembered: of each chain every place that anybody named, once.
@@ -25,10 +25,11 @@ impl Links {
     ) -> Result<Vec<Fault>, StoreError> {
         let mut found = Vec::new();
         for (chain, places) in &self.0 {
+            let name = Stored::from(chain.as_str());
             for (seq, digest, at, newest) in places {
                 let (at, newest) = (Timestamp::from_millis(*at), Timestamp::from_millis(*newest));
                 let head = Head { chain: chain.clone(), seq: *seq, at, newest, digest: *digest };
-                let mut page = store.audit_batches(chain.as_str(), seq.saturating_sub(1), 1).await?;
+                let mut page = store.audit_batches(&name, seq.saturating_sub(1), 1).await?;
                 if !page.unread.is_empty() {
                     // That was named with its chain.
                     continue;
@@ -39,7 +40,7 @@ impl Links {
                     _ if trim.is_some_and(|trim| head.is_past(trim)) => continue,
                     // What is missing before others was seen with them.
                     Some(_) => continue,
-                    None if store.audit_batches(chain.as_str(), 0, 1).await?.end().is_none() => FaultKind::ChainMissing,
+                    None if store.audit_batches(&name, 0, 1).await?.end().is_none() => FaultKind::ChainMissing,
                     None => FaultKind::ChainCut,
                 };
                 found.push(Fault::of_head(kind, &head));

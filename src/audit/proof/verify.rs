@@ -4,22 +4,27 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use futures::FutureExt as _;
+use futures::stream::{FuturesOrdered, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::try_join;
 
 use super::fault::{Fault, FaultKind, placed};
 use super::links::Links;
-use crate::store::{AuditKey, Batch, Entry, Head, Placed, ProofStore, Proved, StoreError};
+use crate::store::{AuditKey, Batch, BatchPage, Entry, Head, Placed, ProofStore, Proved, StoreError, Stored};
 use crate::types::{KeyId, RecordId, Timestamp, rfc3339};
 
-/// Batches that are read at once; each has some hundred records at most.
-const BATCHES: u32 = 16;
+/// Batches that are read at once; each has some hundred records at most, and many have a few.
+const BATCHES: u32 = 64;
 /// Records that are read at once.
-const RECORDS: usize = 128;
+const RECORDS: usize = 512;
+/// Pages of records that are read and hashed at the same time: SQLite has four connections to read with, and others want one.
+const READS: usize = 3;
 /// Statements that records may be deleted, of which the first is most often ours.
 const TRIMS: u32 = 8;
-/// Where records are is read in larger pages: there is no text in them.
-const PLACES: u32 = 512;
+/// Where records are is read in larger pages: there is no text in them, and a batch is looked up once for each page that it is in.
+const PLACES: u32 = 4096;
 /// How long a record may wait to be sealed while others are, and how far clocks may differ.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What waited too long is looked at again after so long: a node may just have started, and be about to seal it.
@@ -115,6 +120,23 @@ pub async fn verify<S: ProofStore + Sync + ?Sized>(store: &S, asked: Asked, told
     Ok(())
 }
 
+/// What a batch says of one record.
+struct Said<'b> {
+    batch: &'b Batch,
+    /// What its records are marked with.
+    number: i64,
+    entry: Entry,
+}
+
+/// Reads the records that something is said of.
+async fn look<'s, 'b, S: ProofStore + Sync + ?Sized>(
+    store: &S,
+    said: &'s [Said<'b>],
+) -> Result<(&'s [Said<'b>], Vec<Proved>), StoreError> {
+    let ids: Vec<RecordId> = said.iter().map(|said| said.entry.id.clone()).collect();
+    Ok((said, store.proved_records(&ids).await?))
+}
+
 struct Walk<'a, S: ?Sized> {
     store: &'a S,
     keys: HashMap<KeyId, AuditKey>,
@@ -189,20 +211,20 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         }
     }
 
-    async fn chain(&mut self, chain: &str) -> Result<(), StoreError> {
+    /// Walks a chain. While the records of one page of batches are looked at, the next page is read.
+    async fn chain(&mut self, chain: &Stored) -> Result<(), StoreError> {
         self.report.chains += 1;
-        let (mut last, mut after) = (None::<Batch>, 0);
-        loop {
-            let page = self.store.audit_batches(chain, after, BATCHES).await?;
-            let Some(end) = page.end().filter(|_| !self.told.is_closed()) else { break };
-            after = end;
-            for seq in page.unread {
+        let store = self.store;
+        let (mut last, mut page) = (None::<Batch>, store.audit_batches(chain, 0, BATCHES).await?);
+        while let Some(end) = page.end().filter(|_| !self.told.is_closed()) {
+            let BatchPage { mut batches, unread } = page;
+            for seq in unread {
                 self.found(Fault::of_unread(chain, seq)).await;
             }
-            for batch in page.batches {
-                self.batch(&batch, last.as_ref()).await?;
-                last = Some(batch);
-            }
+            let said = self.batches(&batches, last.as_ref()).await?;
+            let (next, ()) = try_join!(store.audit_batches(chain, end, BATCHES), self.records(&said))?;
+            drop(said);
+            (last, page) = (batches.pop().or(last), next);
         }
         if let Some(last) = last {
             self.report.until = self.report.until.max(Some(last.at));
@@ -211,7 +233,20 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         Ok(())
     }
 
-    async fn batch(&mut self, batch: &Batch, before: Option<&Batch>) -> Result<(), StoreError> {
+    /// What batches that follow each other say of records.
+    async fn batches<'b>(&mut self, batches: &'b [Batch], last: Option<&Batch>) -> Result<Vec<Said<'b>>, StoreError> {
+        let (mut before, mut said) = (last, Vec::new());
+        for batch in batches {
+            let number = Batch::number(&batch.chain, batch.seq);
+            let entries = self.batch(batch, before).await?;
+            said.extend(entries.into_iter().map(|entry| Said { batch, number, entry }));
+            before = Some(batch);
+        }
+        Ok(said)
+    }
+
+    /// Looks at a batch and says what it has.
+    async fn batch(&mut self, batch: &Batch, before: Option<&Batch>) -> Result<Vec<Entry>, StoreError> {
         self.report.batches += 1;
         if before.is_none() {
             self.begun = Some(self.begun.map_or(batch.at, |begun| begun.min(batch.at)));
@@ -225,7 +260,7 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
             if alone.is_none() {
                 self.found(Fault::of_batch(FaultKind::BatchChanged, batch)).await;
             }
-            return Ok(());
+            return Ok(Vec::new());
         };
         if alone.is_none() {
             self.links.remember(links);
@@ -234,10 +269,8 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         for entry in entries.iter().filter(|entry| !seen.insert(&entry.id)) {
             self.found(Fault::of_entry(FaultKind::RecordTwice, batch, entry)).await;
         }
-        for entries in entries.chunks(RECORDS) {
-            self.entries(batch, entries).await?;
-        }
-        Ok(())
+        drop(seen);
+        Ok(entries)
     }
 
     /// What is wrong between a batch and the one before.
@@ -261,16 +294,30 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         (batch.at < before.at).then_some(FaultKind::ClockBack)
     }
 
-    async fn entries(&mut self, batch: &Batch, entries: &[Entry]) -> Result<(), StoreError> {
-        let ids: Vec<RecordId> = entries.iter().map(|entry| entry.id.clone()).collect();
-        let records = self.store.proved_records(&ids).await?;
+    /// Holds what batches say of records against those that there are, in their order.
+    async fn records(&mut self, said: &[Said<'_>]) -> Result<(), StoreError> {
+        let store = self.store;
+        let (mut pages, mut reads) = (said.chunks(RECORDS), FuturesOrdered::new());
+        while !self.told.is_closed() {
+            while reads.len() < READS
+                && let Some(page) = pages.next()
+            {
+                reads.push_back(look(store, page).boxed());
+            }
+            let Some(read) = reads.next().await else { break };
+            let (page, records) = read?;
+            self.compare(page, &records).await?;
+        }
+        Ok(())
+    }
+
+    async fn compare(&mut self, said: &[Said<'_>], records: &[Proved]) -> Result<(), StoreError> {
         let records: HashMap<&RecordId, &Proved> = records.iter().map(|record| (&record.id, record)).collect();
-        if records.len() < entries.len() {
+        if records.len() < said.len() {
             // They may have been deleted since: that was said before.
             self.read_trim().await?;
         }
-        let number = Batch::number(&batch.chain, batch.seq);
-        for entry in entries {
+        for Said { batch, number, entry } in said {
             let kind = match records.get(&entry.id) {
                 None if self.trim.is_some_and(|trim| entry.time < trim) => {
                     self.report.expired += 1;
@@ -278,7 +325,7 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
                 }
                 None => FaultKind::RecordMissing,
                 Some(record) if record.text != entry.text => FaultKind::RecordChanged,
-                Some(record) if record.sealed != Some(number) => FaultKind::RecordMoved,
+                Some(record) if record.sealed != Some(*number) => FaultKind::RecordMoved,
                 Some(record) if record.is_consistent == Some(false) || record.org != entry.org => FaultKind::RecordMisfiled,
                 Some(record) => {
                     self.report.records += 1;
@@ -305,24 +352,14 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
 
     /// Looks whether every record is in the batch that it is marked with.
     async fn places(&mut self) -> Result<(), StoreError> {
-        let (mut after, mut late) = (None, Vec::new());
-        loop {
-            let page = self.store.placed_records(after.as_deref(), PLACES).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id.clone());
-            if self.told.is_closed() {
-                return Ok(());
-            }
-            let marked: BTreeMap<i64, Vec<&Placed>> = page.iter().fold(BTreeMap::new(), |mut all, placed| {
-                if let Some(number) = placed.sealed.filter(|number| *number != 0) {
-                    all.entry(number).or_default().push(placed);
-                }
-                all
-            });
-            self.marked(&marked).await?;
-            for placed in page.iter().filter(|placed| placed.sealed.unwrap_or_default() == 0) {
-                self.unmarked(placed, &mut late).await;
-            }
+        let (store, mut late) = (self.store, Vec::new());
+        let mut page = store.placed_records(None, PLACES).await?;
+        while let Some(last) = page.last().filter(|_| !self.told.is_closed()) {
+            let (next, ()) = try_join!(store.placed_records(Some(&last.id), PLACES), self.place(&page, &mut late))?;
+            page = next;
+        }
+        if self.told.is_closed() {
+            return Ok(());
         }
         if !late.is_empty() {
             tokio::time::sleep(AGAIN).await;
@@ -337,6 +374,17 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         Ok(())
     }
 
+    async fn place(&mut self, page: &[Placed], late: &mut Vec<RecordId>) -> Result<(), StoreError> {
+        let mut marked: BTreeMap<i64, Vec<&Placed>> = BTreeMap::new();
+        for placed in page {
+            match placed.sealed {
+                None | Some(0) => self.unmarked(placed, late).await,
+                Some(number) => marked.entry(number).or_default().push(placed),
+            }
+        }
+        self.marked(&marked).await
+    }
+
     async fn marked(&mut self, marked: &BTreeMap<i64, Vec<&Placed>>) -> Result<(), StoreError> {
         let numbers: Vec<i64> = marked.keys().copied().collect();
         for numbers in numbers.chunks(BATCHES as usize) {
@@ -346,12 +394,12 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
             }
             for (number, records) in numbers.iter().filter_map(|number| marked.get_key_value(number)) {
                 let batches = batches.get(number).map_or(&[][..], Vec::as_slice);
-                let has: HashSet<String> =
-                    batches.iter().filter_map(Batch::entries).flatten().map(|entry| entry.id.to_string()).collect();
+                let has: HashSet<RecordId> = batches.iter().filter_map(Batch::entries).flatten().map(|entry| entry.id).collect();
                 // What was marked by a batch that is not needed any more is about to be deleted.
                 let was_sealed = *number > 0 && batches.is_empty();
                 let is_due = |record: &Placed| was_sealed && self.trim.is_some_and(|trim| record.time < trim);
-                let strangers: Vec<_> = records.iter().filter(|r| !has.contains(&r.id) && !is_due(r)).collect();
+                let strangers: Vec<_> =
+                    records.iter().filter(|r| r.id.text().is_none_or(|id| !has.contains(id)) && !is_due(r)).collect();
                 for record in strangers {
                     let fault = Fault::of_record(FaultKind::RecordForged, record);
                     let fault = batches.first().map_or(fault.clone(), |batch| fault.in_batch(batch));
@@ -374,9 +422,9 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
         }
         self.report.waiting += 1;
         if self.report.until.is_some_and(|until| record.time.plus(PATIENCE) < until) && late.len() < LATE {
-            match RecordId::parse(&record.id) {
-                Ok(id) => late.push(id),
-                Err(_) => self.found(Fault::of_record(FaultKind::RecordForged, record)).await,
+            match record.id.text().and_then(|id| RecordId::parse(id).ok()) {
+                Some(id) => late.push(id),
+                None => self.found(Fault::of_record(FaultKind::RecordForged, record)).await,
             }
         }
     }

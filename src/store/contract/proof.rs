@@ -41,6 +41,7 @@ macro_rules! proofs {
 
 proofs! {
     what_was_sealed_is_proved
+    a_long_log_is_proved_page_by_page
     records_that_come_again_are_sealed_once
     an_answer_that_was_lost_breaks_no_chain
     two_processes_with_one_chain_take_turns
@@ -65,6 +66,7 @@ proofs! {
     a_record_that_nobody_can_read_is_named
     records_that_nobody_can_read_are_in_nobodys_way
     batches_that_nobody_can_read_are_named
+    ids_that_are_no_texts_are_in_nobodys_way
 }
 
 /// A key of the log.
@@ -214,7 +216,7 @@ impl Site {
     }
 
     async fn batch(&self, name: &str, seq: u64) -> Batch {
-        self.store.audit_batches(chain(name).as_str(), seq - 1, 1).await.expect("batches").batches.remove(0)
+        self.store.audit_batches(&chain(name).as_str().into(), seq - 1, 1).await.expect("batches").batches.remove(0)
     }
 
     /// Puts a batch in the place of the one that is there.
@@ -276,6 +278,32 @@ async fn what_was_sealed_is_proved(site: &Site) {
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let said = serde_json::json!({ "uid": "chain_a", "sequence": 2, "fingerprint": format!("sha256:{text}") });
     assert_eq!(line["unmapped"]["chain"], said);
+}
+
+async fn a_long_log_is_proved_page_by_page(site: &Site) {
+    let notary = site.notary("a");
+    let records: Vec<_> = (0..700).map(|n| call(None, "loki", Decision::Allowed, n)).collect();
+    for some in records.chunks(10) {
+        notary.append(&Written::all(some).expect("text")).await.expect("stored");
+    }
+    let report = site.proved().await;
+    assert_eq!((report.records, report.batches), (700, 70));
+    // The last batch of one page, and the first of the next.
+    for (seq, lost) in [(64, 630..640), (65, 640..650)] {
+        let whole = site.batch("a", seq).await;
+        site.one(&format!("DELETE FROM audit_batches WHERE seq = {seq}")).await;
+        let forged = lost.map(|lost| (FaultKind::RecordForged, None, Some(lost)));
+        let expected: Vec<_> = forged.chain([(FaultKind::BatchMissing, Some(seq + 1), None)]).collect();
+        assert_eq!(site.faults(&records).await, expected);
+        site.put(&whole).await;
+    }
+    for (place, batch) in [(505, 51), (515, 52), (660, 67)] {
+        let at = format!("WHERE id = '{}'", records[place].id);
+        site.one(&format!("UPDATE audit_records SET record = REPLACE(record, 'GET', 'PUT') {at}")).await;
+        assert_eq!(site.faults(&records).await, [(FaultKind::RecordChanged, Some(batch), Some(place))]);
+        site.one(&format!("UPDATE audit_records SET record = REPLACE(record, 'PUT', 'GET') {at}")).await;
+    }
+    site.proved().await;
 }
 
 async fn records_that_come_again_are_sealed_once(site: &Site) {
@@ -813,4 +841,62 @@ async fn batches_that_nobody_can_read_are_named(site: &Site) {
     site.put(&end).await;
     notary.say().await.expect("said");
     site.proved().await;
+}
+
+async fn ids_that_are_no_texts_are_in_nobodys_way(site: &Site) {
+    if !site.url.starts_with("sqlite:") {
+        // There a text is one.
+        return;
+    }
+    let (_, records) = site.log().await;
+    site.one(
+        "INSERT INTO audit_batches (chain, seq, number, node, prev, at, newest, links, entries, digest, key, signature) \
+         SELECT CAST(x'7a7aff' AS TEXT), 7, 1, node, prev, at, newest, links, entries, digest, key, signature FROM audit_batches \
+         WHERE seq = 2",
+    )
+    .await;
+    site.one(
+        "INSERT INTO audit_keys (id, public, sealed, vouched, created_at) \
+         SELECT CAST(x'ff' AS TEXT), public, sealed, vouched, created_at FROM audit_keys",
+    )
+    .await;
+    for n in 0..5 {
+        site.one(&format!(
+            "INSERT INTO audit_records (id, time, request_id, operation, denied, search, record, sealed) \
+             SELECT CAST(x'ff3{n}' AS TEXT), 0, request_id, operation, denied, search, record, NULL FROM audit_records \
+             WHERE id = '{}'",
+            records[0].id
+        ))
+        .await;
+    }
+    let named = async || {
+        let (report, faults) = site.verify().await;
+        let mut named: Vec<_> = faults.into_iter().map(|f| (f.kind, f.chain, f.batch, f.record)).collect();
+        named.sort();
+        (named, report.waiting)
+    };
+    let forged = (0..5).map(|n| (FaultKind::RecordForged, None, None, Some(format!(r"\xff{n}"))));
+    let unread = (FaultKind::BatchUnread, Some(r"zz\xff".to_owned()), Some(7), None);
+    let expected: Vec<_> = forged.chain([unread]).collect();
+    assert_eq!(named().await, (expected.clone(), 5), "while they wait");
+    site.store.note(None, ControlEvent::done(Operation::AuditQuery), &cause(9)).await.expect("noted");
+    let (chain, node) = (chain("b"), NodeId::parse("node_b").expect("an id"));
+    let place = Place { chain: &chain, node: &node, last: None, now: site.clock.now(), signer: &*site.pair };
+    // Two pages have nothing else.
+    let head = site.store.seal_waiting(&place, 2).await.expect("sealed").expect("a batch");
+    assert_eq!(site.store.seal_waiting(&place, 2).await.expect("an answer"), None, "each is looked at once");
+    assert_eq!((head.seq, site.batch("b", 1).await.entries().expect("entries").len()), (1, 1));
+    assert_eq!(named().await, (expected, 0), "once they were looked at");
+    assert_eq!(site.store.forget_batches(after(1)).await.expect("nothing is past"), 0);
+    site.sql("DELETE FROM audit_records WHERE id > CAST(x'ff' AS TEXT)").await;
+    site.one("DELETE FROM audit_batches WHERE chain > 'zz'").await;
+    site.proved().await;
+    // In the row of a batch that was sealed.
+    site.one("UPDATE audit_batches SET node = CAST(x'ff' AS TEXT) WHERE chain = 'chain_a' AND seq = 2").await;
+    let expected = [
+        (FaultKind::RecordForged, None, Some(2)),
+        (FaultKind::BatchUnread, Some(2), None),
+        (FaultKind::BatchMissing, Some(3), None),
+    ];
+    assert_eq!(site.faults(&records).await, expected);
 }

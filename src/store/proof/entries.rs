@@ -1,6 +1,8 @@
 //! What a batch says of its records, and a chain of others, as bytes. There is one form of each: bytes that read are those that would
 //! be written.
 
+use std::collections::HashSet;
+
 use super::{Digest, Head};
 use crate::types::{ChainId, OrgId, RecordId, Timestamp};
 
@@ -73,28 +75,42 @@ fn generated(id: &str) -> Option<uuid::Uuid> {
     uuid::Uuid::try_parse(digits).ok()
 }
 
-/// Reads what [`encode`] wrote; `None` when nobody can have written it.
+/// Reads what [`encode`] wrote; `None` when nobody can have written it: organizations are there once, in the order of their first
+/// records, and ids that are a UUID as one.
 #[must_use]
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
     let mut rest = Reader(bytes);
-    let mut orgs = Vec::new();
+    let (mut orgs, mut names) = (Vec::new(), HashSet::new());
     for _ in 0..rest.short()? {
-        orgs.push(OrgId::parse(rest.text()?).ok()?);
+        let name = rest.text()?;
+        if !names.insert(name) {
+            return None;
+        }
+        orgs.push(OrgId::parse(name).ok()?);
     }
+    // So many organizations had records so far.
+    let mut used = 0;
     let mut entries = Vec::with_capacity((rest.0.len() / 50).min(4096));
     while !rest.0.is_empty() {
         let time = Timestamp::from_millis(rest.number()?);
         let org = match usize::from(rest.short()?) {
             0 => None,
-            place => Some(orgs.get(place - 1)?.clone()),
+            place if place > used + 1 => return None,
+            place => {
+                used = used.max(place);
+                Some(orgs.get(place - 1)?.clone())
+            }
         };
         let id = match rest.take(1)?[0] {
             0 => RecordId::of(uuid::Uuid::from_slice(rest.take(16)?).ok()?),
-            length => RecordId::parse(std::str::from_utf8(rest.take(length.into())?).ok()?).ok()?,
+            length => {
+                let text = std::str::from_utf8(rest.take(length.into())?).ok()?;
+                RecordId::parse(text).ok().filter(|_| generated(text).is_none())?
+            }
         };
         entries.push(Entry { id, time, org, text: Digest::kept(rest.take(32)?)? });
     }
-    (encode(&entries) == bytes).then_some(entries)
+    (used == orgs.len()).then_some(entries)
 }
 
 /// Heads of chains as bytes.
@@ -203,6 +219,31 @@ mod tests {
         let links = [head(1), head(u64::from(u32::MAX))];
         assert_eq!(decode_links(&encode_links(&links)).as_deref(), Some(&links[..]));
         assert_eq!(decode_links(b"").as_deref(), Some(&[][..]));
+    }
+
+    #[test]
+    fn organizations_have_one_form() {
+        let org = |name: &str| OrgId::parse(name).ok();
+        let entry = |time, org| {
+            let id = RecordId::of(uuid::Uuid::from_u128(7));
+            Entry { id, time: Timestamp::from_millis(time), org, text: Digest::of(b"") }
+        };
+        let bytes = encode(&[entry(1, org("org_1")), entry(2, org("org_2")), entry(3, None), entry(4, org("org_1"))]);
+        assert!(decode(&bytes).is_some());
+        let (names, place) = (2 + 2 * 6, 8);
+        let with = |changes: &[(usize, u8)]| {
+            let mut bytes = bytes.clone();
+            for (at, byte) in changes {
+                bytes[*at] = *byte;
+            }
+            decode(&bytes)
+        };
+        let nth = |entry: usize| names + entry * 59 + place + 1;
+        assert_eq!(with(&[(13, b'1')]), None, "one twice");
+        assert_eq!(with(&[(nth(0), 2), (nth(1), 1)]), None, "in another order");
+        assert_eq!(with(&[(nth(1), 1)]), None, "one without a record");
+        assert_eq!(with(&[(nth(3), 3)]), None, "one that is not there");
+        assert!(with(&[(nth(3), 2)]).is_some(), "another record");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 mod batch;
 mod digest;
 mod entries;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+mod stored;
 
 use std::collections::HashMap;
 
@@ -11,6 +14,7 @@ use async_trait::async_trait;
 pub use batch::{Batch, Head, Place};
 pub use digest::Digest;
 pub use entries::Entry;
+pub use stored::Stored;
 
 use super::StoreError;
 use crate::record::{Sealing, Written};
@@ -62,8 +66,8 @@ pub struct Proved {
 /// Where a record is in the log, without what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// Which; as text, since somebody may have put anything there.
-    pub id: String,
+    /// Which.
+    pub id: Stored,
     /// When.
     pub time: Timestamp,
     /// In whose log.
@@ -109,14 +113,14 @@ pub trait SealStore {
 /// Verbs on what was sealed.
 #[async_trait]
 pub trait ProofStore {
-    /// The keys that batches are signed with, oldest first.
+    /// The keys that batches are signed with, oldest first; those that nobody can read are left out.
     async fn audit_keys(&self) -> Result<Vec<AuditKey>, StoreError>;
     /// Adds a key. With `first`, only when there is none; says whether it was added.
     async fn add_audit_key(&self, key: &AuditKey, first: bool) -> Result<bool, StoreError>;
-    /// Every chain, oldest first; as text, since somebody may have put anything there.
-    async fn audit_chains(&self) -> Result<Vec<String>, StoreError>;
+    /// Every chain, oldest first; as it is stored, since somebody may have put anything there.
+    async fn audit_chains(&self) -> Result<Vec<Stored>, StoreError>;
     /// Batches of a chain after the one with this number in it, at most `limit`.
-    async fn audit_batches(&self, chain: &str, after: u64, limit: u32) -> Result<BatchPage, StoreError>;
+    async fn audit_batches(&self, chain: &Stored, after: u64, limit: u32) -> Result<BatchPage, StoreError>;
     /// The batches that records with these numbers are marked with; those that nobody can read are left out.
     async fn audit_batches_numbered(&self, numbers: &[i64]) -> Result<Vec<Batch>, StoreError>;
     /// Statements that records may be deleted, those that say most first, without the first `skipped`, at most `limit`; whoever
@@ -127,7 +131,7 @@ pub trait ProofStore {
     /// Where these records were sealed, and as what; those that wait, or are from before there were chains, are left out.
     async fn seals_of(&self, ids: &[RecordId]) -> Result<HashMap<RecordId, Sealing>, StoreError>;
     /// Records by id, after this one, at most `limit`.
-    async fn placed_records(&self, after: Option<&str>, limit: u32) -> Result<Vec<Placed>, StoreError>;
+    async fn placed_records(&self, after: Option<&Stored>, limit: u32) -> Result<Vec<Placed>, StoreError>;
     /// Deletes batches that nothing needs any more once records from before `trim` may be gone; says how many. The last of them stays
     /// for as long as others follow: the chain goes on from it.
     async fn forget_batches(&self, trim: Timestamp) -> Result<u64, StoreError>;

@@ -5,17 +5,18 @@ use std::ops::ControlFlow;
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
+use tokio::task::spawn_blocking;
 
-use super::super::audit_row::{AuditColumns, about};
+use super::super::audit_row::{AuditColumns, Usual, about};
 use super::super::fault::Doing;
 use super::super::values::indexed;
 use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, PASS, Row, audit_log};
-use crate::record::{AuditRecord, Sealing, Written};
+use crate::record::{AuditRecord, Sealing};
 use crate::store::{
-    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, StoreError, UNREADABLE,
+    AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, StoreError, Stored, UNREADABLE,
 };
 use crate::types::{ChainId, KeyId, NodeId, OrgId, RecordId, Timestamp, UserId};
 
@@ -157,16 +158,18 @@ fn proved(row: &Row) -> Result<Proved, StoreError> {
         time: f.time("time")?,
         sealed: f.value("sealed")?,
         text: Digest::of(text.as_bytes()),
-        is_consistent: if org.is_ok() { is_consistent(&f, text)? } else { Some(false) },
+        is_consistent: if org.is_ok() { is_consistent(&f, text) } else { Some(false) },
         org: org.unwrap_or_default(),
     })
 }
 
 /// Whether what a record is searched by is what it says; `None` when only a later version can read it.
-fn is_consistent(f: &Fields<'_>, text: &str) -> Result<Option<bool>, StoreError> {
-    let Ok(record) = serde_json::from_str::<AuditRecord>(text) else { return Ok(None) };
-    let written = Written { record, text: text.to_owned() };
-    let said = AuditColumns::of(&written);
+fn is_consistent(f: &Fields<'_>, text: &str) -> Option<bool> {
+    if is_usual(f, text) {
+        return Some(true);
+    }
+    let record = serde_json::from_str::<AuditRecord>(text).ok()?;
+    let said = AuditColumns::over(&record, text);
     let texts = [
         ("id", Some(said.of.id.as_str())),
         ("org_id", said.of.org.as_ref().map(OrgId::as_str)),
@@ -182,21 +185,32 @@ fn is_consistent(f: &Fields<'_>, text: &str) -> Result<Option<bool>, StoreError>
         ("shadow", said.shadow.as_deref()),
         ("about", about(said.of)),
     ];
-    for (column, text) in texts {
-        if f.value::<Option<&str>>(column).ok() != Some(text) {
-            return Ok(Some(false));
-        }
-    }
     // A node of the version before writes it whole.
-    if f.value::<Option<&str>>("tool").ok().map(|tool| tool.map(indexed)) != Some(said.tool) {
-        return Ok(Some(false));
-    }
-    for (column, number) in [("time", Some(said.of.time.millis())), ("status", said.status), ("micros", said.micros)] {
-        if f.value::<Option<i64>>(column)? != number {
-            return Ok(Some(false));
-        }
-    }
-    Ok(Some(f.value::<bool>("denied")? == said.denied))
+    let tool = f.value::<Option<&str>>("tool").ok().map(|tool| tool.map(indexed));
+    let numbers = [("time", Some(said.of.time.millis())), ("status", said.status), ("micros", said.micros)];
+    Some(has_texts(f, &texts) && has_numbers(f, &numbers) && tool == Some(said.tool) && is_denied(f) == Some(said.denied))
+}
+
+/// Whether a row is that of a usual call, and what it is searched by is what it says: seen without building a record of the text.
+fn is_usual(f: &Fields<'_>, text: &str) -> bool {
+    let Some(said) = Usual::read(text) else { return false };
+    let is_found = |search: String| f.value::<&str>("search").ok() == Some(&*search);
+    has_texts(f, &said.texts())
+        && has_numbers(f, &said.numbers())
+        && is_denied(f) == Some(false)
+        && said.search().is_some_and(is_found)
+}
+
+fn has_texts(f: &Fields<'_>, texts: &[(&'static str, Option<&str>)]) -> bool {
+    texts.iter().all(|(column, text)| f.value::<Option<&str>>(*column).ok() == Some(*text))
+}
+
+fn has_numbers(f: &Fields<'_>, numbers: &[(&'static str, Option<i64>)]) -> bool {
+    numbers.iter().all(|(column, number)| f.value::<Option<i64>>(*column).ok() == Some(*number))
+}
+
+fn is_denied(f: &Fields<'_>) -> Option<bool> {
+    f.value("denied").ok()
 }
 
 /// Seals the records that wait longest, and marks those among them that nobody can read. Goes on when there was nothing else.
@@ -211,12 +225,11 @@ async fn seal_page(engine: &Engine, place: &Place<'_>, limit: u32) -> Result<Con
     for row in &rows {
         match entry(row) {
             Ok(entry) => entries.push(entry),
-            Err(_) => unreadable.extend(Fields::of(row, "audit_records", "id").value::<String>("id").ok()),
+            Err(_) => unreadable.push(Fields::of(row, "audit_records", "id").stored("id")?),
         }
     }
     if !unreadable.is_empty() {
-        let ids: Vec<&str> = unreadable.iter().map(String::as_str).collect();
-        mark(&mut tx, UNREADABLE, &ids).await?;
+        mark_unreadable(&mut tx, &unreadable).await?;
     }
     if entries.is_empty() {
         tx.commit().await.doing("leave records to another node")?;
@@ -235,6 +248,27 @@ async fn mark(connection: &mut Connection, number: i64, ids: &[&str]) -> Result<
     among(&mut query, ids.iter().copied());
     query.build().execute(connection).await.doing("mark records as sealed")?;
     Ok(())
+}
+
+/// Marks records that nobody can read, whatever their ids are.
+async fn mark_unreadable(connection: &mut Connection, ids: &[Stored]) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::<Db>::new("UPDATE audit_records SET sealed = ");
+    query.push_bind(UNREADABLE).push(" WHERE id IN (");
+    for (place, id) in ids.iter().enumerate() {
+        query.push(if place == 0 { "" } else { ", " });
+        bind(&mut query, id);
+    }
+    query.push(")").build().execute(connection).await.doing("mark records that can't be read")?;
+    Ok(())
+}
+
+/// Binds a text as it is stored.
+fn bind(query: &mut QueryBuilder<Db>, stored: &Stored) {
+    match stored.text() {
+        Some(text) => query.push_bind(text.to_owned()),
+        // Only SQLite has such a text, and there it is made of its bytes again.
+        None => query.push("CAST(").push_bind(stored.bytes().to_vec()).push(" AS TEXT)"),
+    };
 }
 
 #[async_trait]
@@ -301,7 +335,7 @@ impl ProofStore for Engine {
             .doing("read the keys of the log")?;
         let key = |row| {
             let f = Fields::of(row, "audit_keys", "id");
-            Ok(AuditKey {
+            Ok::<_, StoreError>(AuditKey {
                 id: f.parsed("id", KeyId::parse)?,
                 public: f.value("public")?,
                 sealed: f.value("sealed")?,
@@ -309,7 +343,8 @@ impl ProofStore for Engine {
                 created_at: f.time("created_at")?,
             })
         };
-        rows.iter().map(key).collect()
+        // What nobody can read vouches for nothing.
+        Ok(rows.iter().filter_map(|row| key(row).ok()).collect())
     }
 
     async fn add_audit_key(&self, key: &AuditKey, first: bool) -> Result<bool, StoreError> {
@@ -336,15 +371,15 @@ impl ProofStore for Engine {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
+    async fn audit_chains(&self) -> Result<Vec<Stored>, StoreError> {
         let rows = sqlx::query(CHAINS).fetch_all(&mut *self.reader().await?).await.doing("read the chains of the log")?;
-        // A name that is no text can't be asked for.
-        Ok(rows.iter().filter_map(|row| Fields::of(row, "audit_batches", "chain").value("chain").ok()).collect())
+        rows.iter().map(|row| Fields::of(row, "audit_batches", "chain").stored("chain")).collect()
     }
 
-    async fn audit_batches(&self, chain: &str, after: u64, limit: u32) -> Result<BatchPage, StoreError> {
+    async fn audit_batches(&self, chain: &Stored, after: u64, limit: u32) -> Result<BatchPage, StoreError> {
         let mut query = QueryBuilder::<Db>::new(BATCH);
-        query.push(" WHERE chain = ").push_bind(chain.to_owned());
+        query.push(" WHERE chain = ");
+        bind(&mut query, chain);
         query.push(" AND seq > ").push_bind(after.cast_signed());
         query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read batches of the log")?;
@@ -380,7 +415,8 @@ impl ProofStore for Engine {
         );
         among(&mut query, ids.iter().map(RecordId::as_str));
         let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read records to be proved")?;
-        rows.iter().map(proved).collect()
+        // Hashed and read beside whoever asked, who may have the next ones read meanwhile.
+        spawn_blocking(move || rows.iter().map(proved).collect::<Result<Vec<_>, _>>()).await.doing("hash records")?
     }
 
     async fn seals_of(&self, ids: &[RecordId]) -> Result<HashMap<RecordId, Sealing>, StoreError> {
@@ -403,18 +439,16 @@ impl ProofStore for Engine {
         Ok(seals)
     }
 
-    async fn placed_records(&self, after: Option<&str>, limit: u32) -> Result<Vec<Placed>, StoreError> {
-        let rows = sqlx::query("SELECT id, time, org_id, sealed FROM audit_records WHERE id > $1 ORDER BY id LIMIT $2")
-            .bind(after.unwrap_or_default())
-            .bind(i64::from(limit))
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .doing("read where records are")?;
+    async fn placed_records(&self, after: Option<&Stored>, limit: u32) -> Result<Vec<Placed>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT id, time, org_id, sealed FROM audit_records WHERE id > ");
+        bind(&mut query, after.unwrap_or(&Stored::default()));
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await.doing("read where records are")?;
         let placed = |row| {
             let f = Fields::of(row, "audit_records", "id");
             // An organization that is no text is found where the record is proved.
             let org = f.value("org_id").unwrap_or_default();
-            Ok(Placed { id: f.value("id")?, time: f.time("time")?, org, sealed: f.value("sealed")? })
+            Ok(Placed { id: f.stored("id")?, time: f.time("time")?, org, sealed: f.value("sealed")? })
         };
         rows.iter().map(placed).collect()
     }
@@ -422,11 +456,13 @@ impl ProofStore for Engine {
     async fn forget_batches(&self, trim: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         for chain in self.audit_chains().await? {
+            // What nobody can read stays, and a proof names it.
+            let Some(chain) = chain.text() else { continue };
             loop {
                 let past = "SELECT MAX(seq) FROM (SELECT seq, newest, at FROM audit_batches WHERE chain = $1 ORDER BY seq LIMIT $2) AS p \
                             WHERE newest < $3 AND at < $3";
                 let last: Option<i64> = sqlx::query_scalar(past)
-                    .bind(&*chain)
+                    .bind(chain)
                     .bind(FORGOTTEN)
                     .bind(trim.millis())
                     .fetch_one(&mut *self.reader().await?)
@@ -438,7 +474,7 @@ impl ProofStore for Engine {
                     "DELETE FROM audit_batches WHERE chain = $1 AND (seq < $2 OR (seq = $2 AND NOT EXISTS \
                      (SELECT 1 FROM audit_batches l WHERE l.chain = $1 AND l.seq > $2)))",
                 )
-                .bind(&*chain)
+                .bind(chain)
                 .bind(last)
                 .execute(&mut *self.writer().await?)
                 .await

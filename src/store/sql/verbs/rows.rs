@@ -10,7 +10,7 @@ use super::super::values::read_word;
 use super::{Db, Row};
 use crate::store::{
     ApiKey, ApiKeyState, App, AppClient, Approvals, Client, ClientPolicy, Grant, GrantFacts, GrantState, Maturity, Membership,
-    Org, StoreError, User,
+    Org, StoreError, Stored, User,
 };
 use crate::types::{ApiKeyId, AppId, AppUuid, ClientId, GrantId, HashedToken, OrgId, ScopeToken, Slug, Timestamp, UserId};
 
@@ -40,6 +40,14 @@ impl<'r> Fields<'r> {
         T: Decode<'r, Db> + Type<Db>,
     {
         self.row.try_get(column).map_err(|_| self.inconsistent(column))
+    }
+
+    /// A text, whatever its bytes are.
+    pub(super) fn stored(&self, column: &'static str) -> Result<Stored, StoreError> {
+        if let Ok(text) = self.row.try_get::<&str, _>(column) {
+            return Ok(text.into());
+        }
+        self.row.try_get_unchecked::<Vec<u8>, _>(column).map(Stored::of).map_err(|_| self.inconsistent(column))
     }
 
     /// A value with a grammar.
