@@ -243,6 +243,12 @@ mount = "/vm"
 pack = "victoriametrics"
 upstream = "plain"
 tenant = { mode = "path_prefix", value = "/{operation}/{org.slug}" }
+[[apis]]
+name = "cluster-by-header"
+mount = "/vmh"
+pack = "victoriametrics"
+upstream = "plain"
+tenant = { mode = "header", name = "AccountID", value = "{org.slug}" }
 [roles.all]
 permissions = ["dashboards:read", "metrics:read"]
 "#;
@@ -252,6 +258,7 @@ permissions = ["dashboards:read", "metrics:read"]
     let boards =
         |mount: &str, namespace: &str| format!("{mount}/apis/dashboard.grafana.app/v1beta1/namespaces/{namespace}/dashboards");
     let query = "/vm/prometheus/api/v1/query?query=up".to_owned();
+    let by_header = "/vmh/prometheus/api/v1/query?query=up".to_owned();
     for (caller, path, told) in [
         (&acme, boards("/boards", "org-tenant-acme"), "allowed"),
         (&acme, boards("/boards", "org-2"), "other_organization_path"),
@@ -266,6 +273,8 @@ permissions = ["dashboards:read", "metrics:read"]
         (&acme, boards("/boards", "*"), "other_organization_path"),
         (&acme, query.clone(), "allowed"),
         (&everybody, query, "tenant_value_missing"),
+        (&acme, by_header.clone(), "allowed"),
+        (&everybody, by_header, "tenant_value_missing"),
     ] {
         let answer = ask(gw.running.public, &Request::get(&path).bearer(&caller.token)).await;
         assert_eq!(reason(&gw.record_of(&answer).await), told, "{path}: {answer:?}");
