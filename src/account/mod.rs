@@ -99,7 +99,7 @@ pub fn router(node: Arc<Node>, flush: Arc<dyn AuditFlush>, stand_in: Arc<dyn Sta
     pages
         .with_state(app)
         .layer(from_fn(crate::web::whole_form))
-        .layer(from_fn_with_state(Arc::clone(&node), settled))
+        .route_layer(from_fn_with_state(Arc::clone(&node), settled))
         .layer(from_fn_with_state(node, crate::web::harden))
 }
 

@@ -362,7 +362,7 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
     }
     index::bind(asked.api, route, captures, org)?;
     let tenancy = &asked.api.tenancy;
-    if matches!(tenancy.tell, Some(Tell::PathPrefix { .. })) && [tenant, org.slug.as_str()].contains(&ALL_TENANTS) {
+    if tells_all(tenancy.tell.as_ref()) && [tenant, org.slug.as_str()].contains(&ALL_TENANTS) {
         return Err(Denial::Selector(labels::Refused::NoValue));
     }
     if let Some(suffix) = &tenancy.host_suffix {
@@ -380,6 +380,16 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
         return Err(Denial::Organization(NamedBy::Query));
     }
     Ok(())
+}
+
+/// Whether the upstream may take the name of an organization for all of its tenants: `VictoriaMetrics` does in a path, and, where that
+/// has none, in `AccountID`.
+fn tells_all(tell: Option<&Tell>) -> bool {
+    match tell {
+        Some(Tell::PathPrefix { .. }) => true,
+        Some(Tell::Header { name, .. }) => name == "accountid",
+        Some(Tell::Label { .. } | Tell::Index { .. }) | None => false,
+    }
 }
 
 /// Whether every segment of a path that has to name the organization does.

@@ -65,7 +65,7 @@ fn unreserved(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'))
 }
 
-/// What `VictoriaMetrics` takes in a path for all tenants together, in place of one.
+/// What `VictoriaMetrics` takes in a path, or in `AccountID`, for all tenants together, in place of one.
 pub const ALL_TENANTS: &str = "multitenant";
 
 macro_rules! text_id {

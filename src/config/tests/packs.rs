@@ -231,6 +231,37 @@ fn packs_of_multi_tenant_upstreams_tell_the_tenant() {
     assert!(errors.len() > 10 && errors.iter().all(|e| e.ends_with(".operation")), "{errors:?}");
 }
 
+/// What whoever runs an upstream narrows it by, in front of it, is no client's to say.
+#[test]
+fn packs_refuse_parameters_by_which_an_operator_narrows() {
+    let table: [(&str, &[&str]); 4] = [
+        ("victoriametrics", &["extra_filters", "extra_filters[]", "extra_label"]),
+        ("victorialogs", &["extra_filters", "extra_stream_filters", "hidden_fields_filters", "ignore_pipes"]),
+        ("victoriatraces", &["extra_filters", "extra_stream_filters", "hidden_fields_filters"]),
+        ("grafana", &["auth_token", "orgId", "targetOrgId"]),
+    ];
+    for (pack, parameters) in table {
+        assert_eq!(proved(&mounted(pack, "")).apis[0].tenancy.forbidden_query, parameters, "{pack}");
+    }
+}
+
+/// A client that could say these would see what it is not to see, or be held to no limit.
+#[test]
+fn packs_remove_headers_by_which_an_operator_narrows() {
+    for (pack, header) in [
+        ("loki", "x-prom-label-policy"),
+        ("loki", "x-loki-disable-pipeline-wrappers"),
+        ("loki", "x-loki-query-limits"),
+        ("loki", "x-loki-query-limits-context"),
+        ("loki", "x-loki-ingestion-policy"),
+        ("loki", "x-loki-backfill-shard"),
+        ("grafana", "x-prom-label-policy"),
+        ("grafana", "x-loki-disable-pipeline-wrappers"),
+    ] {
+        assert!(proved(&mounted(pack, "")).apis[0].identity_headers.iter().any(|h| h == header), "{pack}: {header}");
+    }
+}
+
 /// What never ends may be silent for long, and is not refused where the upstream has a limit of its own for first bytes.
 #[test]
 fn answers_without_an_end_may_pause() {
