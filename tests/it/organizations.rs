@@ -225,44 +225,15 @@ async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed_on_post
 /// Grafana's own paths name its organizations too, and one path of `VictoriaMetrics` all of its tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_means_the_organization_to_the_upstream_too() {
-<<<<<<< HEAD
     let shared = Api::named("shared-boards").mount("/boards").pack("grafana");
     let shared = shared.keys(r#"tenant = { mode = "header", name = "X-Grafana-Org-Id", value = "{org.tenant}" }"#);
     let own = Api::named("own-boards").mount("/own").pack("grafana");
     let cluster = Api::named("cluster").mount("/vm").pack("victoriametrics");
     let cluster = cluster.keys(r#"tenant = { mode = "path_prefix", value = "/{operation}/{org.slug}" }"#);
-    let more = format!("[roles.all]\npermissions = [\"dashboards:read\", \"metrics:read\"]{shared}{own}{cluster}");
+    let by_header = Api::named("cluster-by-header").mount("/vmh").pack("victoriametrics");
+    let by_header = by_header.keys(r#"tenant = { mode = "header", name = "AccountID", value = "{org.slug}" }"#);
+    let more = format!("[roles.all]\npermissions = [\"dashboards:read\", \"metrics:read\"]{shared}{own}{cluster}{by_header}");
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
-=======
-    let more = r#"
-[[apis]]
-name = "shared-boards"
-mount = "/boards"
-pack = "grafana"
-upstream = "plain"
-tenant = { mode = "header", name = "X-Grafana-Org-Id", value = "{org.tenant}" }
-[[apis]]
-name = "own-boards"
-mount = "/own"
-pack = "grafana"
-upstream = "plain"
-[[apis]]
-name = "cluster"
-mount = "/vm"
-pack = "victoriametrics"
-upstream = "plain"
-tenant = { mode = "path_prefix", value = "/{operation}/{org.slug}" }
-[[apis]]
-name = "cluster-by-header"
-mount = "/vmh"
-pack = "victoriametrics"
-upstream = "plain"
-tenant = { mode = "header", name = "AccountID", value = "{org.slug}" }
-[roles.all]
-permissions = ["dashboards:read", "metrics:read"]
-"#;
-    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
->>>>>>> packs2
     let acme = gw.open_caller("acme", &["all"], "dashboards:read metrics:read").await;
     let everybody = gw.open_caller("multitenant", &["all"], "metrics:read").await;
     let boards =
