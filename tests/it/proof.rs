@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio::process::Command;
 use tollgate::admin::{Local, Remote, VerifyAsked, VerifyStep};
 use tollgate::audit::{Fault, FaultKind, Report};
-use tollgate::record::{Event, sealed_json_line};
+use tollgate::record::{Event, Found, sealed_json_line};
 use tollgate::store::AuditFilter;
 
 use crate::harness::gateway::{config_text, free_port, secret};
@@ -63,7 +63,11 @@ async fn two_nodes_seal_one_log_and_a_change_to_it_is_named() {
     assert_eq!((faults, report.proved), (Vec::new(), true));
     let page = here.running.node.store.search_audit(&AuditFilter::default(), None, 1000).await.expect("a page");
     let changes = page.rows.iter().filter(|row| matches!(row.record.event, Event::Control(_))).count();
-    assert!(changes > 3 && report.records + report.waiting == page.rows.len() as u64, "{report:?}");
+    // What the proof found is on record since.
+    assert!(changes > 3 && report.records + report.waiting + 1 == page.rows.len() as u64, "{report:?}");
+    let last = here.running.node.store.last_proof().await.expect("an answer").expect("a record");
+    let Event::Control(found) = &last.event else { panic!("{last:?}") };
+    assert_eq!((Found::of(found), last.org), (Some(Found::Proved(report.until)), None));
     assert_eq!((report.chains, report.before), (2, 0));
     let ids = [calls[1].id.clone()];
     let seals = here.running.node.store.seals_of(&ids).await.expect("a seal");
@@ -77,9 +81,13 @@ async fn two_nodes_seal_one_log_and_a_change_to_it_is_named() {
     sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut vandal).await.expect("a change");
     for admin in [Box::new(remote) as Box<dyn tollgate::admin::Administration>, Box::new(Local::new(there.running.node.clone()))]
     {
+        here.advance(1);
+        there.advance(1);
         let (report, faults) = verify(&*admin, VerifyAsked { heads: report.heads.clone() }).await;
         let [fault] = &faults[..] else { panic!("{faults:?}") };
         assert_eq!((report.proved, fault.kind), (false, FaultKind::RecordChanged));
+        let last = here.running.node.store.last_proof().await.expect("an answer").expect("a record");
+        assert!(matches!(&last.event, Event::Control(event) if Found::of(event) == Some(Found::Faults(1))), "{last:?}");
         assert_eq!((fault.record.as_deref(), fault.time), (Some(calls[1].id.as_str()), Some(calls[1].time)));
         assert_eq!(fault.org.as_deref(), Some(caller.org.id.as_str()));
         let seal = &seals[&ids[0]];
