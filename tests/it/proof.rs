@@ -159,3 +159,49 @@ async fn commands_prove_the_log_and_name_what_is_wrong() {
         (&"record_missing".into(), &record.as_str().into())
     );
 }
+
+/// The commands of the manual's chapter, one a line.
+fn commands_of_the_manual() -> Vec<&'static str> {
+    let manual = include_str!("../../src/manual/audit-log.md");
+    let chapter = manual.split("\n## Prove it\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a chapter");
+    let blocks = chapter.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.flat_map(str::lines).filter(|line| !line.is_empty()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_manual_do_what_it_says() {
+    let gw = Gateway::start().await;
+    let caller = gw.caller("acme", &["reader"], "metrics:read").await;
+    let answer = ask(gw.running.public, &Request::get(QUERY).bearer(&caller.token)).await;
+    gw.record_of(&answer).await;
+    let Gateway { running, upstream, dir, store_url, .. } = gw;
+    running.stop().await;
+    let public = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let listen = format!("public = \"{public}\"\nadmin = \"127.0.0.1:{}\"", free_port());
+    let config = dir.path().join("gateway.toml");
+    std::fs::write(&config, config_text(dir.path(), upstream.address, &Setup::default(), &listen)).expect("a file");
+    let programs = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().expect("a folder");
+    let commands = commands_of_the_manual();
+    assert!(commands.len() > 5, "{commands:?}");
+    for line in commands {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("PATH='{}':$PATH; {line}", programs.display())]).current_dir(dir.path());
+        shell.env("TOLLGATE_CONFIG", &config).env("SECRET", secret()).env("STORE", &store_url);
+        let done = within("the end of a command", shell.output()).await.expect("a shell");
+        let said = String::from_utf8_lossy(&[&done.stdout[..], &done.stderr[..]].concat()).into_owned();
+        assert!(done.status.success(), "{line}: {said}");
+        let wanted = match line {
+            line if line.contains("audit keys") => "ED25519",
+            line if line.contains("rotate-key") => "yes",
+            line if line.contains("audit search") => "audit.verify",
+            line if line.contains("--json") => "",
+            _ => "Proved, sealed up to ",
+        };
+        assert!(said.contains(wanted), "{line}: {said}");
+    }
+    let read = |name: &str| std::fs::read(dir.path().join(name)).expect("a file");
+    let proof: serde_json::Value = serde_json::from_slice(&read("proof.json")).expect("JSON");
+    assert_eq!((&proof["report"]["proved"], &proof["faults"]), (&true.into(), &serde_json::json!([])));
+    let heads: serde_json::Value = serde_json::from_slice(&read("heads.json")).expect("JSON");
+    assert!(heads["heads"].as_array().is_some_and(|heads| !heads.is_empty()), "{heads}");
+}
