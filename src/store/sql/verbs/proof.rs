@@ -14,7 +14,7 @@ use super::among::among;
 use super::engine::Engine;
 use super::rows::Fields;
 use super::{BEGIN, Connection, Db, PASS, Row, audit_log};
-use crate::record::{AuditRecord, Sealing};
+use crate::record::{AuditRecord, Sealing, Written};
 use crate::store::{
     AuditKey, Batch, BatchPage, Digest, Entry, Head, Place, Placed, ProofStore, Proved, SealStore, StoreError, Stored, UNREADABLE,
 };
