@@ -185,7 +185,8 @@ async fn the_commands_of_the_manual_do_what_it_says() {
     assert!(commands.len() > 5, "{commands:?}");
     for line in commands {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("PATH='{}':$PATH; {line}", programs.display())]).current_dir(dir.path());
+        let script = format!("PATH='{}':$PATH; {line}", programs.display());
+        shell.args(["-c", script.as_str()]).current_dir(dir.path());
         shell.env("TOLLGATE_CONFIG", &config).env("SECRET", secret()).env("STORE", &store_url);
         let done = within("the end of a command", shell.output()).await.expect("a shell");
         let said = String::from_utf8_lossy(&[&done.stdout[..], &done.stderr[..]].concat()).into_owned();
