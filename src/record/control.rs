@@ -182,6 +182,8 @@ operations! {
     AuditQuery = "audit.query",
     /// The log was exported.
     AuditExport = "audit.export",
+    /// The log was held against what was sealed.
+    AuditVerify = "audit.verify",
     /// A search of the log was saved under a name.
     AuditSearchSave = "audit.search.save",
     /// A saved search was forgotten.

@@ -7,6 +7,7 @@ mod file;
 mod flush;
 mod ocsf;
 mod opening;
+mod proof;
 mod table;
 mod text;
 
@@ -22,6 +23,7 @@ pub use flush::AuditFlush;
 use ocsf::samples;
 pub use ocsf::{Sealing, json, json_line, operation, sealed_json_line};
 pub use opening::{ActorRef, Caller, CallerRef, Callers, Opened, Opening};
+pub use proof::Found;
 pub use table::{Summary, csv_header, csv_line, row as csv_row, summary};
 pub use text::{Written, write_opening, write_outcome, write_record};
 

@@ -6,7 +6,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{asked, org, path, shown, tabs, told, unreadable};
+use super::{asked, org, path, proof, shown, tabs, told, unreadable};
 use crate::account::App;
 use crate::account::log::{Names, Query, denial, open_cursor, seal_cursor};
 use crate::config::Config;
@@ -64,6 +64,7 @@ async fn show(app: &App, config: &Config, slug: &str, query: &str, who: &SignedI
         histogram: Histogram { every: String::new(), bins: Vec::new(), end: String::new() },
         counts: Counts::Absent,
         rows: Vec::new(),
+        proof: proof::known(app, org).await?,
         older: None,
         newer: None,
     };

@@ -3,6 +3,7 @@
 
 mod export;
 mod list;
+mod proof;
 mod record;
 mod searches;
 

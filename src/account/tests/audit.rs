@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 
 use super::world::{START, World, ago, call, denied, pager};
-use crate::record::{Actor, AuditRecord, Cause, Decision, Event, Outcome, operation};
-use crate::store::{AuditFilter, Client, Grant, RevokeReason};
+use crate::record::{Actor, AuditRecord, Cause, Decision, Event, Found, Outcome, operation};
+use crate::store::{AuditFilter, Client, Grant, Place, RevokeReason};
+use crate::types::{ChainId, NodeId, SystemEntropy};
 
 struct Log {
     world: World,
@@ -293,6 +294,43 @@ async fn an_empty_log_says_how_it_fills() {
     let page = world.get(Some(&eve), "/orgs/new/audit?api=loki").await;
     assert!(page.body.contains("No record matches"), "{}", page.body);
     assert!(world.flush.0.load(std::sync::atomic::Ordering::Relaxed) > 0, "readers see what was just recorded");
+}
+
+#[tokio::test]
+async fn the_log_says_when_it_was_sealed_and_what_its_last_proof_found() {
+    let log = Log::new().await;
+    log.call(60, Decision::Allowed).await;
+    let (world, store) = (&log.world, &log.world.node.store);
+    let ada = world.sign_in(&world.ada).await;
+    let page = async || world.get(Some(&ada), "/orgs/acme/audit").await.body;
+    let nothing = page().await;
+    assert!(
+        nothing.contains("None of the last records here is sealed yet.") && nothing.contains("Not yet. The operator"),
+        "{nothing}"
+    );
+
+    let signer = world.node.keys.audit_signer(&**store, &SystemEntropy, START).await.expect("a key");
+    let (chain, node) = (ChainId::parse("chain_a").expect("an id"), NodeId::parse("node_a").expect("an id"));
+    let place = Place { chain: &chain, node: &node, last: None, now: ago(30), signer: &*signer };
+    store.seal_waiting(&place, 1000).await.expect("sealed").expect("a batch");
+    let sealed = page().await;
+    assert!(sealed.contains("In batch 1 of chain_a.") && sealed.contains("30 seconds ago"), "{sealed}");
+
+    let proved = async |seconds: u64, found: Found| {
+        let cause = Cause { at: ago(seconds), ..world.node.own_cause() };
+        store.note(None, found.event(), &cause).await.expect("noted");
+        page().await
+    };
+    let faulty = proved(20, Found::Faults(3)).await;
+    assert!(faulty.contains("The operator found records that are not as they were sealed."), "{faulty}");
+    let sound = proved(10, Found::Proved(Some(ago(30)))).await;
+    assert!(
+        sound.contains("The operator found no fault: what was sealed up to") && !sound.contains("are not as they"),
+        "{sound}"
+    );
+    // The page of a search that finds nothing has it too.
+    let searched = world.get(Some(&ada), "/orgs/acme/audit?api=nothing").await.body;
+    assert!(searched.contains("The operator found no fault"), "{searched}");
 }
 
 #[tokio::test]

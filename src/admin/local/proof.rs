@@ -6,13 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::Local;
 use crate::admin::error::AdminError;
 use crate::admin::model::{AuditKeyView, VerifyAsked, VerifyStep};
-use crate::audit::{Asked, verify as walk};
-use crate::record::{ControlEvent, Operation};
-use crate::store::AuditKey;
+use crate::audit::{Asked, Report, verify as walk};
+use crate::node::Node;
+use crate::record::{Cause, ControlEvent, Found, Operation};
+use crate::store::{AuditKey, StoreError};
 
 /// Steps that wait to be told.
 const WAITING: usize = 64;
@@ -29,19 +31,46 @@ pub(super) async fn verify(
     let (tell, told) = mpsc::channel(WAITING);
     let ring = Arc::clone(&node);
     let asked = Asked { keys, vouches: Box::new(move |key| ring.keys.vouches(key)), known: asked.heads };
-    let walking = tokio::spawn(async move { walk(&*node.store, asked, tell).await });
-    let steps = stream::unfold(Some((told, walking)), |state| async move {
-        let (mut told, walking) = state?;
-        if let Some(step) = told.recv().await {
-            return Some((Ok(step), Some((told, walking))));
+    let walker = Arc::clone(&node);
+    let walking = tokio::spawn(async move { walk(&*walker.store, asked, tell).await });
+    let proof = Proof { told, walking, node, cause: local.cause() };
+    Ok(stream::unfold(Some(proof), |proof| async move { proof?.step().await }).boxed())
+}
+
+/// A proof under way.
+struct Proof {
+    told: mpsc::Receiver<VerifyStep>,
+    walking: JoinHandle<Result<(), StoreError>>,
+    node: Arc<Node>,
+    cause: Cause,
+}
+
+impl Proof {
+    /// What is told next, and what is left of the proof. What it found is on record before anybody hears of it.
+    async fn step(mut self) -> Option<(Result<VerifyStep, AdminError>, Option<Self>)> {
+        let Some(step) = self.told.recv().await else {
+            return match self.walking.await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some((Err(error.into()), None)),
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
+        };
+        if let VerifyStep::Done(report) = &step {
+            let cause = Cause { at: self.node.now(), ..self.cause.clone() };
+            if let Err(error) = self.node.store.note(None, found(report), &cause).await {
+                return Some((Err(error.into()), None));
+            }
         }
-        match walking.await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some((Err(error.into()), None)),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
-    });
-    Ok(steps.boxed())
+        Some((Ok(step), Some(self)))
+    }
+}
+
+/// What is on record of a proof.
+fn found(report: &Report) -> ControlEvent {
+    let Report { proved, faults, records, batches, chains, until, .. } = report;
+    let found = if *proved { Found::Proved(*until) } else { Found::Faults(*faults) };
+    let seen = format!("{records} records were as they were sealed, in {batches} batches of {chains} chains; faults: {faults}");
+    found.event().with_comment(seen)
 }
 
 pub(super) async fn keys(local: &Local) -> Result<Vec<AuditKeyView>, AdminError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use futures::FutureExt as _;
-use futures::stream::{FuturesOrdered, StreamExt as _};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::try_join;
@@ -297,16 +297,18 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
     /// Holds what batches say of records against those that there are, in their order.
     async fn records(&mut self, said: &[Said<'_>]) -> Result<(), StoreError> {
         let store = self.store;
-        let (mut pages, mut reads) = (said.chunks(RECORDS), FuturesOrdered::new());
-        while !self.told.is_closed() {
-            while reads.len() < READS
-                && let Some(page) = pages.next()
-            {
-                reads.push_back(look(store, page).boxed());
+        for pages in said.chunks(READS * RECORDS) {
+            if self.told.is_closed() {
+                break;
             }
-            let Some(read) = reads.next().await else { break };
-            let (page, records) = read?;
-            self.compare(page, &records).await?;
+            let mut reads = Vec::with_capacity(READS);
+            for page in pages.chunks(RECORDS) {
+                reads.push(look(store, page).boxed());
+            }
+            // All are here before anything is told: nobody who listens slowly keeps a connection from others.
+            for (page, records) in try_join_all(reads).await? {
+                self.compare(page, &records).await?;
+            }
         }
         Ok(())
     }

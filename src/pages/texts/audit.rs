@@ -1,6 +1,7 @@
 //! The audit log.
 
 use super::{Explained, Text};
+use crate::pages::{When, grouped};
 
 /// The address of a search is damaged.
 #[must_use]
@@ -78,4 +79,62 @@ pub const fn no_such_request() -> Text {
 #[must_use]
 pub const fn application_and_text() -> Text {
     Text::fixed("Name the application by its id when you also search for text.")
+}
+
+/// Heading of what is known of the log's proof.
+#[must_use]
+pub const fn proof() -> Text {
+    Text::fixed("Proof of this log")
+}
+
+/// Label of when the newest record was sealed.
+#[must_use]
+pub const fn last_sealed() -> Text {
+    Text::fixed("Last sealed")
+}
+
+/// In which batch the newest record is sealed.
+#[must_use]
+pub fn sealed_in(chain: &str, sequence: u64) -> Text {
+    Text::filled(format!("In batch {} of {chain}.", grouped(sequence)))
+}
+
+/// No record is sealed.
+#[must_use]
+pub const fn nothing_sealed() -> Text {
+    Text::fixed("None of the last records here is sealed yet. Calls are sealed as they are stored, changes within a second.")
+}
+
+/// Label of when the log was last proved.
+#[must_use]
+pub const fn last_proved() -> Text {
+    Text::fixed("Last proved")
+}
+
+/// Nobody proved the log.
+#[must_use]
+pub const fn never_proved() -> Text {
+    Text::fixed(
+        "Not yet. The operator proves the log: whatever was changed, deleted or put in since it was sealed is then named.",
+    )
+}
+
+/// A proof found nothing wrong.
+#[must_use]
+pub fn proved_until(until: &When) -> Text {
+    Text::filled(format!("The operator found no fault: what was sealed up to {} is as it was.", until.exact))
+}
+
+/// A proof found nothing wrong, and nothing.
+#[must_use]
+pub const fn proved_nothing() -> Text {
+    Text::fixed("The operator found no fault, and nothing that was sealed.")
+}
+
+/// A proof found something wrong.
+#[must_use]
+pub const fn proof_failed() -> Text {
+    Text::fixed(
+        "The operator found records that are not as they were sealed. They may be of any organization: ask the operator whether any is of yours.",
+    )
 }

@@ -37,6 +37,8 @@ pub struct AuditPage {
     pub counts: Counts,
     /// Records, newest first.
     pub rows: Vec<AuditRow>,
+    /// What is known of the proof of this log.
+    pub proof: Proof,
     /// Cursor of the next (older) page.
     pub older: Option<String>,
     /// Cursor of the previous (newer) page.
@@ -84,6 +86,35 @@ pub enum DecisionFilter {
     Denied,
     /// `unknown`: opened, never closed.
     Unknown,
+}
+
+/// What is known of the proof of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Where its newest record is sealed; none when nothing of it is.
+    pub sealed: Option<LastSeal>,
+    /// What the last proof found; none when nobody made one.
+    pub last: Option<LastProof>,
+}
+
+/// Where a record is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastSeal {
+    /// When it was.
+    pub at: When,
+    /// In which batch of which chain.
+    pub place: Text,
+}
+
+/// What a proof found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastProof {
+    /// When.
+    pub at: When,
+    /// What.
+    pub found: Text,
+    /// Whether something is wrong.
+    pub is_faulty: bool,
 }
 
 /// Who and what a search is about most.

@@ -40,7 +40,8 @@ pub use apps::{
     ShownSecret, Standing, VersionRow, Way,
 };
 pub use audit::{
-    AuditFilter, AuditPage, AuditRow, Counts, Decision, DecisionFilter, SavedSearchLink, Summary, SummaryLine, Through,
+    AuditFilter, AuditPage, AuditRow, Counts, Decision, DecisionFilter, LastProof, LastSeal, Proof, SavedSearchLink, Summary,
+    SummaryLine, Through,
 };
 pub use client::{Client, Registered, Registration, Trust, UsedHere};
 pub use consent::{

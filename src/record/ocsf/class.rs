@@ -147,7 +147,7 @@ pub(super) fn of_operation(operation: Operation) -> (Class, Activity) {
         | Op::OrgDisable
         | Op::UserDisable => (EntityManagement, 9, "Disable"),
         Op::KeyActivate => (EntityManagement, 10, "Activate"),
-        Op::AuditQuery | Op::AuditExport | Op::AccessReview | Op::AppManifestExport => (ApiActivity, 2, "Read"),
+        Op::AuditQuery | Op::AuditExport | Op::AuditVerify | Op::AccessReview | Op::AppManifestExport => (ApiActivity, 2, "Read"),
         Op::RequestPanic | Op::HookGiveUp => (ApiActivity, 99, operation.name()),
     };
     (class, activity(id, name))

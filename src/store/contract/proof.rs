@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::world::*;
 use super::{cluster, open};
 use crate::audit::{Asked, Fault, FaultKind, NoMetrics, Notary, Report, Step, verify};
-use crate::record::{AuditRecord, ControlEvent, Decision, Event, McpCall, Operation, Sealing, Written, sealed_json_line};
+use crate::record::{AuditRecord, ControlEvent, Decision, Event, Found, McpCall, Operation, Sealing, Written, sealed_json_line};
 use crate::store::{AuditFilter, AuditKey, Batch, Digest, Head, Place, SealStore, SharedStore, Signer, Store, StoreError};
 use crate::types::{ChainId, Clock, KeyId, NodeId, Timestamp};
 
@@ -67,6 +67,8 @@ proofs! {
     records_that_nobody_can_read_are_in_nobodys_way
     batches_that_nobody_can_read_are_named
     ids_that_are_no_texts_are_in_nobodys_way
+    where_the_last_record_is_sealed_is_known
+    what_the_last_proof_found_is_known
 }
 
 /// A key of the log.
@@ -899,4 +901,43 @@ async fn ids_that_are_no_texts_are_in_nobodys_way(site: &Site) {
         (FaultKind::BatchMissing, Some(3), None),
     ];
     assert_eq!(site.faults(&records).await, expected);
+}
+
+async fn where_the_last_record_is_sealed_is_known(site: &Site) {
+    let world = World::new(site.store.clone()).await;
+    let org = &world.org.id;
+    assert_eq!(site.store.last_seal(org).await.expect("an answer"), None, "its records wait");
+    let notary = site.notary("a");
+    notary.sweep().await.expect("sealed");
+    let first = site.batch("a", 1).await.head();
+    assert_eq!(site.store.last_seal(org).await.expect("an answer"), Some(first.clone()));
+    // What waits, and what is of nobody, changes nothing.
+    site.store.note(Some(org), ControlEvent::done(Operation::AuditQuery), &cause(500)).await.expect("noted");
+    notary.append(&Written::all(&[call(None, "loki", Decision::Allowed, 600)]).expect("text")).await.expect("stored");
+    assert_eq!(site.store.last_seal(org).await.expect("an answer"), Some(first));
+    notary.sweep().await.expect("sealed");
+    assert_eq!(site.store.last_seal(org).await.expect("an answer"), Some(site.batch("a", 3).await.head()));
+    assert_eq!(site.store.last_seal(&super::world::org("beta").id).await.expect("an answer"), None);
+}
+
+async fn what_the_last_proof_found_is_known(site: &Site) {
+    let found = async || {
+        let record = site.store.last_proof().await.expect("an answer")?;
+        let Event::Control(event) = &record.event else { panic!("a change") };
+        Found::of(event)
+    };
+    site.log().await;
+    assert_eq!(found().await, None);
+    let proofs = [(7, Found::Faults(3)), (9, Found::Proved(Some(after(8)))), (8, Found::Proved(None))];
+    for (seconds, proof) in proofs {
+        site.store.note(None, proof.event(), &cause(seconds)).await.expect("noted");
+    }
+    site.store.note(None, ControlEvent::done(Operation::AuditQuery), &cause(90)).await.expect("noted");
+    assert_eq!(found().await, Some(Found::Proved(Some(after(8)))), "the one that was made last");
+    site.one(
+        "UPDATE audit_records SET record = '{' WHERE operation = 'audit.verify' AND record LIKE '%proved_until%' AND time = \
+              (SELECT MAX(time) FROM audit_records WHERE operation = 'audit.verify')",
+    )
+    .await;
+    assert_eq!(found().await, None, "one that nobody can read says nothing");
 }

@@ -17,7 +17,7 @@ pub use entries::Entry;
 pub use stored::Stored;
 
 use super::StoreError;
-use crate::record::{Sealing, Written};
+use crate::record::{AuditRecord, Sealing, Written};
 use crate::types::{ChainId, KeyId, OrgId, RecordId, Timestamp};
 
 /// Signs batches.
@@ -130,6 +130,10 @@ pub trait ProofStore {
     async fn proved_records(&self, ids: &[RecordId]) -> Result<Vec<Proved>, StoreError>;
     /// Where these records were sealed, and as what; those that wait, or are from before there were chains, are left out.
     async fn seals_of(&self, ids: &[RecordId]) -> Result<HashMap<RecordId, Sealing>, StoreError>;
+    /// The batch that has the newest record of an organization that was sealed; of its last records alone.
+    async fn last_seal(&self, org: &OrgId) -> Result<Option<Head>, StoreError>;
+    /// The record of what the last proof found; none too when nobody can read it.
+    async fn last_proof(&self) -> Result<Option<AuditRecord>, StoreError>;
     /// Records by id, after this one, at most `limit`.
     async fn placed_records(&self, after: Option<&Stored>, limit: u32) -> Result<Vec<Placed>, StoreError>;
     /// Deletes batches that nothing needs any more once records from before `trim` may be gone; says how many. The last of them stays

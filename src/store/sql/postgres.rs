@@ -137,7 +137,8 @@ const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The indexes that migrations make without stopping who writes. One whose making was interrupted stays, and is of no use.
-const CONCURRENT: [&str; 4] = ["grants_by_org_user", "audit_records_about", "grant_use_by_day", "audit_records_unsealed"];
+const CONCURRENT: [&str; 5] =
+    ["grants_by_org_user", "audit_records_about", "grant_use_by_day", "audit_records_unsealed", "audit_records_proofs"];
 
 /// Connects and brings the schema up to date.
 pub(super) async fn open(url: &str, node: &NodeId, entropy: Arc<dyn Entropy>) -> Result<SharedStore, StoreError> {

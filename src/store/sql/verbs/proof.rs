@@ -32,6 +32,9 @@ const SOME: usize = 16;
 /// Pages of records that nobody can read in a row, before calls are looked at again.
 const PASSED: usize = 16;
 
+/// Records of an organization among which the last is looked for that was sealed.
+const LATEST: i64 = 100;
+
 /// Most records that wait and are counted.
 const COUNTED: i64 = 10_000;
 
@@ -437,6 +440,32 @@ impl ProofStore for Engine {
             }
         }
         Ok(seals)
+    }
+
+    async fn last_seal(&self, org: &OrgId) -> Result<Option<Head>, StoreError> {
+        let row = sqlx::query(
+            "SELECT b.chain AS chain, b.seq AS seq, b.at AS at, b.newest AS newest, b.digest AS digest FROM audit_batches b \
+             WHERE b.number = (SELECT r.sealed FROM (SELECT id, time, sealed FROM audit_records WHERE org_id = $1 \
+             ORDER BY time DESC, id DESC LIMIT $2) AS r WHERE r.sealed > 0 ORDER BY r.time DESC, r.id DESC LIMIT 1) \
+             ORDER BY b.chain, b.seq LIMIT 1",
+        )
+        .bind(org.as_str())
+        .bind(LATEST)
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .doing("look when records were sealed")?;
+        Ok(row.and_then(|row| head(&row).ok()))
+    }
+
+    async fn last_proof(&self) -> Result<Option<AuditRecord>, StoreError> {
+        // The operation as the index has it.
+        let row = sqlx::query(
+            "SELECT id, record FROM audit_records WHERE operation = 'audit.verify' ORDER BY time DESC, id DESC LIMIT 1",
+        )
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .doing("read what the last proof found")?;
+        Ok(row.and_then(|row| Fields::of(&row, "audit_records", "id").json("record").ok()))
     }
 
     async fn placed_records(&self, after: Option<&Stored>, limit: u32) -> Result<Vec<Placed>, StoreError> {
