@@ -1,7 +1,7 @@
 //! What the gateway asks of others over HTTP: clients, made in one way.
 //!
-//! Only URLs of the operator's own configuration are asked, so that addresses inside its network are none to refuse; where such a
-//! URL points to is not the operator's any more, so that no redirect is followed.
+//! Only URLs from the operator's own configuration are asked. They may therefore lie inside the operator's network, and no
+//! address is refused. A redirect would lead to a URL that the operator did not write, so none is followed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub(super) struct Visitor {
     pub(super) config: Arc<Config>,
     pub(super) peer: Peer,
     pub(super) who: SignedIn,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
 }
 
 impl FromRequestParts<App> for Visitor {

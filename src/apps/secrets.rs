@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::{AppError, Refusal};
 use crate::node::Node;
 use crate::record::Cause;
-use crate::store::{Added, Client, ClientKind, ClientSecret, ClientState, Hand};
+use crate::store::{Added, Client, ClientKind, ClientSecret, Hand, Removed};
 use crate::types::{ClientId, PlainToken, Timestamp, TokenKind};
 
 /// Longest that a secret with an end lives, seconds: ten years.
@@ -100,12 +100,13 @@ pub async fn remove_secret(node: &Node, client: &ClientId, which: &str, (hand, c
         [one] => one.hash,
         _ => return Err(Refusal::UnknownSecret.into()),
     };
-    if node.store.remove_secret(client, &hash, hand, cause).await? {
-        return Ok(());
+    match node.store.remove_secret(client, &hash, hand, cause).await? {
+        Removed::Done => Ok(()),
+        Removed::Last => Err(Refusal::LastSecret.into()),
+        Removed::Unknown => Err(Refusal::UnknownSecret.into()),
+        Removed::Absent => Err(Refusal::Gone.into()),
+        Removed::Frozen => Err(Refusal::Frozen.into()),
     }
-    let now = node.store.client(client).await?.ok_or(Refusal::Gone)?;
-    let frozen = hand == Hand::Owner && now.state == ClientState::Frozen;
-    Err(if frozen { Refusal::Frozen } else { Refusal::LastSecret }.into())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Forms that name a tenant: what may not be in the URL may not be in a form either, for servers read both alike, the form first.
+//! Forms that name a tenant. Servers read parameters of the URL and fields of a form alike, and the form's first; so a
+//! parameter that may not be in the URL may not be in a form either.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};

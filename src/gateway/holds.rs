@@ -1,4 +1,5 @@
-//! Out of whose share of the memory for bodies a request's are held, and who holds its place at an upstream.
+//! Who pays for a request: out of whose share of the memory its body is held, and in whose name it takes a place at its
+//! upstream.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

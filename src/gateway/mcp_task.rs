@@ -1,11 +1,13 @@
 //! MCP tasks, bound to whose call became one.
 //!
 //! A server gives a task to whoever says its id, so a client carries that id with a seal, as it does that of a session
-//! ([`super::mcp_session`]): a MAC over id, organization, user and route, stored nowhere, good on every node and after a restart.
+//! ([`super::mcp_session`]): a MAC over id, organization, user and route, stored nowhere, good on every node and after a
+//! restart.
 //!
-//! A list is the other way round: its server names ids, and no MAC tells whose they are: made on the spot, one would be good for
-//! whatever is listed. So each node remembers the tasks that it saw being made ([`Made`]); a list has those and no others. It may be
-//! short, never too long.
+//! A list of tasks can't be checked by that seal. It comes from the server, with bare ids and without a word of whose they are;
+//! and if the gate sealed whatever is listed, everybody would get a good seal for everybody's tasks. So each node remembers the
+//! tasks that it saw being made ([`Made`]), and a list shows those and no others. It may leave out a task of the caller's; it
+//! never shows one of somebody else's.
 
 mod made;
 

@@ -1,10 +1,12 @@
 //! Shadow mode: an API decides as ever, and lets pass what it would refuse.
 //!
-//! The aim is to put the gate before a live system and to learn who would be cut off before anybody is. So a request of somebody
-//! whom the gate does not know reaches the upstream as it would have without a gate, and nothing of ours is lent to it: neither the
-//! upstream's credentials nor a tenant. A path that servers read differently passes as it came where all that they may take it
-//! for is for the same API. What stays refused is whatever else makes a request mean two things, what can't be put on record, and
-//! a body that can't be read to its end; of that the report says that it is refused already.
+//! The aim is to put the gate before a live system and to learn who would be cut off before anybody is. So a request of
+//! somebody whom the gate does not know reaches the upstream as it would have without a gate, and nothing of ours is lent to
+//! it: neither the upstream's credentials nor a tenant.
+//!
+//! A path that servers could read in several ways passes too, as it came, as long as each of those ways leads to the same API.
+//! Three things are refused even in shadow mode: a request that could mean two things in any other way, one that can't be put
+//! on record, and one whose body can't be read to its end. The report counts them as refused already.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Why a request can't be decided for somebody else who forwards it.
+//! Why the gate gives no decision to somebody else who would forward the request: a proxy that asks, or an application with the
+//! gate in it.
 
 use http::StatusCode;
 

@@ -1,4 +1,5 @@
-//! What a request's hooks find about the connection and the switch around them.
+//! One request with what surrounds it: its connection, and the switches that end it. pingora's hooks and the code below them
+//! find it here, through the task that serves the request.
 
 use std::sync::Arc;
 

@@ -1,9 +1,10 @@
-//! The request lines of an HTTP/1 connection: what people send as it is in a query is escaped before pingora parses it.
+//! The request lines of an HTTP/1 connection: characters that people send unescaped in a query are escaped before pingora
+//! parses it.
 //!
-//! Nothing here follows bodies to find out where the next request begins. pingora makes a session before it reads a request, and
-//! only when it has read the one before to its end; it takes up no request that came with another (pipelining is off). So what is
-//! read next then is the first byte of a head, and [`Begins`] says so. Behind the request line nothing is looked at until it does
-//! again.
+//! To do so one must know where a request begins, and this does not follow bodies to find out. pingora tells: it makes a
+//! session before it reads a request, and only after it has read the request before to its end; and it takes no request that
+//! arrived together with another (pipelining is off). So the first byte that is read for a new session is the first byte of a
+//! head, and [`Begins`] marks that moment. Behind the request line bytes pass unread until the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

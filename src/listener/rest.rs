@@ -1,5 +1,5 @@
-//! Connections that are not read for a moment: who was told to come back later and does not wait is not worth the work of telling it
-//! again and again.
+//! Connections that are not read for a moment. A client that was told to come back later, and asks again at once, would only be
+//! told the same again; it is left unread for a while, which costs nothing.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Clients that wait for a stream over HTTP/2: what is read of one of them can be ended, so that it is told when nothing comes.
+//! HTTP/2 clients that wait for a stream to begin. Many requests share one connection, so the connection can't be closed to end
+//! the waiting of one of them; here reading from that one client can be ended, and it is then answered that nothing comes.
 
 use std::pin::pin;
 use std::sync::Arc;

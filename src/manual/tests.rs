@@ -53,6 +53,15 @@ fn assert_named<'n>(page_name: &str, names: impl IntoIterator<Item = &'n str>, l
 }
 
 #[test]
+fn every_part_of_the_code_is_on_the_map() {
+    let parts = std::fs::read_dir(root().join("src")).expect("the folder is there").map(|part| part.expect("an entry").path());
+    let stems = parts.filter_map(|part| Some(part.file_stem()?.to_str()?.to_owned())).filter(|stem| stem != "lib");
+    let is_there = |stem: &String| ["", ".rs"].iter().any(|end| README.contains(&format!("`src/{stem}{end}`")));
+    let missing: Vec<_> = stems.filter(|stem| !is_there(stem)).collect();
+    assert!(missing.is_empty(), "the README does not say what is in {missing:?}");
+}
+
+#[test]
 fn every_reason_is_explained() {
     assert_named("errors", Reason::ALL.iter().map(|r| r.code()), 30);
     assert_named("errors", codes(include_str!("../gateway/denial.rs")), 20);

@@ -201,6 +201,21 @@ pub enum Added {
     Frozen,
 }
 
+/// The outcome of taking a secret from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Done,
+    /// No other one would live on; it stays.
+    Last,
+    /// The client has no such secret: somebody else may just have removed it.
+    Unknown,
+    /// There is no such client.
+    Absent,
+    /// The operator froze it, and the hand was its owner's.
+    Frozen,
+}
+
 /// A machine client of an organization, with what its tokens rest on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
@@ -311,9 +326,8 @@ pub trait ClientStore {
         hand: Hand,
         cause: &Cause,
     ) -> Result<Added, StoreError>;
-    /// Removes a secret, unless no other one would live on at the cause's time; `false` when it stays or is not there, or the client is
-    /// frozen and the hand its owner's.
-    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError>;
+    /// Removes a secret, unless no other one would live on at the cause's time.
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<Removed, StoreError>;
     /// Switches a client off or on, or freezes it; `false` when there is none, it already was so, or its app is off. A frozen one
     /// is thawed by switching it on, and then is what its owner or its app made of it. Switching on one that is not frozen also lifts
     /// the revocation of a machine's own authorization.

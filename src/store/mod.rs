@@ -48,7 +48,7 @@ pub use audit_log::{
 };
 pub use clients::{
     Added, AppClient, Client, ClientAuth, ClientChange, ClientKind, ClientOrigin, ClientSecret, ClientState, ClientStore,
-    ClientTerms, GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Stage,
+    ClientTerms, GrantType, Hand, KnownClient, MAX_SECRETS, Machine, Removed, Stage,
 };
 pub use devices::{DevicePoll, DeviceRequest, DeviceStore};
 pub use feed::{Change, FeedStore, Mark, Point, Subject};

@@ -1,4 +1,5 @@
-//! API keys that nobody has: anybody can write one of the right form, and only the store can tell that it is none.
+//! API keys that do not exist. Anybody can write text in the form of a key, and only the store can tell that it is none; so
+//! what was looked up in vain is remembered for a moment, and each network may try only so often.
 
 use std::net::IpAddr;
 use std::sync::Arc;

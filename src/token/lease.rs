@@ -1,9 +1,12 @@
 //! How old a node's view of the feed is, by clocks that go on while the machine sleeps.
 //!
-//! [`std::time::Instant`] stands still while a machine is suspended. A node that woke up would take what it knew before for fresh, while
-//! others have long stopped to wait for it. The clock that counts such time is not told of every pause of a virtual machine, but then
-//! the time of day is put right soon. So both are asked, and the one counts that says more: put forward, the time of day costs a node
-//! the moment until its next look at the feed; put back, it counts for nothing.
+//! [`std::time::Instant`] stands still while a machine is suspended: a node that woke up would take old knowledge for fresh,
+//! while the others have long stopped waiting for it. Two clocks count such pauses, and neither is enough alone. The boot clock
+//! is not told of every pause of a virtual machine; the time of day is corrected soon after one, but may be set by anybody who
+//! administers the machine.
+//!
+//! So both are asked, and the larger age counts. Setting the time of day forward makes the view look old until the node next
+//! looks at the feed; setting it back changes nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What of an address one caller can't choose freely.
+//! The part of an address that one caller can't choose: an IPv6 caller has a whole /64 to pick from, so limits count the
+//! network.
 
 use std::net::{IpAddr, Ipv6Addr};
 

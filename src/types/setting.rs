@@ -1,4 +1,4 @@
-//! A value that a change may set, or take back to what holds without one.
+//! One optional value in a change of several: it stays as it is, it is set, or it goes back to the default.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

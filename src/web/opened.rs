@@ -1,4 +1,5 @@
-//! Pages are for whoever opens them, not for scripts that fetch them.
+//! Pages are for windows that somebody opened. A script or a frame that fetches one is refused, where the browser says that it
+//! is one.
 
 use axum::extract::Request;
 use axum::middleware::Next;

@@ -1,4 +1,5 @@
-//! Forms are whole before anybody asks who sent them.
+//! Forms are read to their end before anybody asks who sent them: a body can be sent slowly, and what its sender may do is
+//! looked up only when all of it is here.
 
 use std::io;
 

@@ -4,11 +4,12 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::form::said_once;
 use super::show::{Said, one};
 use super::{Visit, refused, told};
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::apps::{AppError, Import, Imported, Manifest, NewSecret};
 use crate::pages::DisplayName;
@@ -16,21 +17,18 @@ use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppDeletePage, AppImportPage, Section, ShownSecret, Way};
 use crate::store::{self, AppState, Counted, Maturity, Stage};
 use crate::types::ScopeSet;
-use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
+use crate::web::{Params, Trouble, page, see_other};
 
 /// `POST /orgs/{org}/apps/{app}`: the act whose button was pressed.
 pub(in crate::account) async fn act(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        let form = visit.form(&headers, body).await?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        let form = visit.form(body).await?;
         let found = visit.find(&id).await?;
         let said = match pressed(&visit, &found, &form).await? {
             Ok(said) => said,
@@ -42,7 +40,7 @@ pub(in crate::account) async fn act(
         };
         one(&visit, &visit.find(&id).await?, said).await
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }
 
 /// Does what the form asks for; inside is what the workshop made of it.
@@ -98,62 +96,55 @@ fn shown(found: &store::App, stage: Stage, value: &str) -> Said {
 pub(in crate::account) async fn delete_page(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         let found = visit.find(&id).await?;
         let path = visit.path(&found);
         let resting = app.node.store.resting(Counted::App(&found.id), app.node.now()).await?;
         let view = AppDeletePage {
-            frame: who.frame(&config, Section::Apps { slug: org.clone() }),
+            frame: visitor.frame(Section::Apps { slug: org.clone() }),
             action: format!("{path}/delete"),
             back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
-            csrf: who.csrf.as_str().to_owned(),
+            csrf: visitor.csrf(),
             name: DisplayName::new(&found.draft.name),
             ends: texts::delete((resting.grants, resting.users), resting.keys, resting.orgs),
             published: found.published_client.is_some(),
         };
         Ok(page(StatusCode::OK, &view))
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `POST /orgs/{org}/apps/{app}/delete`.
 pub(in crate::account) async fn delete(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        visit.form(&headers, body).await?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        visit.form(body).await?;
         let found = visit.find(&id).await?;
         match visit.workshop().delete(&found).await {
             Ok(()) => Ok(see_other(&format!("{}?deleted=1", visit.list()))),
             Err(error) => Err(refused(error).map_or_else(|trouble| trouble, |_| not_found())),
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }
 
 /// `GET /orgs/{org}/apps/{app}/manifest.json[?version=N]`: the manifest as a file. The export is on record.
 pub(in crate::account) async fn manifest(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::begin(&app, &visitor, &org)?;
         let found = visit.find(&id).await?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let version = params.one("version")?.map(str::parse).transpose().map_err(|_| not_found())?;
@@ -162,7 +153,7 @@ pub(in crate::account) async fn manifest(
             Err(error) => Err(refused(error).map_or_else(|trouble| trouble, |_| not_found())),
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }
 
 fn file(manifest: &Manifest) -> Response {
@@ -179,10 +170,10 @@ fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>) -> Re
     let list = visit.list();
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = AppImportPage {
-        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
+        frame: visit.visitor.frame(Section::Apps { slug: visit.org.slug.to_string() }),
         action: format!("{list}/import"),
         back: Way { href: list, text: texts::apps() },
-        csrf: visit.who.csrf.as_str().to_owned(),
+        csrf: visit.visitor.csrf(),
         manifest,
         problem,
     };
@@ -190,18 +181,12 @@ fn import_form(visit: &Visit<'_>, manifest: String, problem: Option<Text>) -> Re
 }
 
 /// `GET /orgs/{org}/apps/import`.
-pub(in crate::account) async fn import_page(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    peer: Peer,
-    who: SignedIn,
-) -> Response {
-    let config = app.node.config.load_full();
+pub(in crate::account) async fn import_page(State(app): State<App>, Path(org): Path<String>, visitor: Visitor) -> Response {
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         Ok(import_form(&visit, String::new(), None))
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// What the person still has to do after an import.
@@ -214,15 +199,12 @@ fn asked_for(left_out: &ScopeSet) -> Option<Text> {
 pub(in crate::account) async fn import(
     State(app): State<App>,
     Path(org): Path<String>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        let form = visit.form(&headers, body).await?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        let form = visit.form(body).await?;
         let text = form.one("manifest")?.unwrap_or_default();
         let imported = match Manifest::read(text) {
             Ok(manifest) => visit.workshop().import(&visit.org, &manifest).await,
@@ -239,5 +221,5 @@ pub(in crate::account) async fn import(
             Err(error) => Ok(import_form(&visit, text.to_owned(), Some(told::refusal(&refused(error)?)))),
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }

@@ -3,11 +3,12 @@
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::show::{Said, one};
 use super::{Visit, refused, told, words};
 use crate::account::App;
+use crate::account::visitor::Visitor;
 use crate::apps::{Flaw, MAX_TTL, Made, Refusal, Written};
 use crate::config::GrantFlow;
 use crate::pages::DisplayName;
@@ -15,7 +16,7 @@ use crate::pages::texts::{Text, apps as texts, definition, name};
 use crate::pages::views::{AppFormPage, FieldFlaw, Section, ShownSecret, Way};
 use crate::store::{self, ClientKind};
 use crate::types::ScopeSet;
-use crate::web::{Params, Peer, SignedIn, Trouble, page};
+use crate::web::{Params, Trouble, page};
 
 /// What a form holds.
 struct Entered {
@@ -75,8 +76,12 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
         }
         None => ScopeSet::default(),
     };
-    let (scopes, hidden) =
-        words::choices((&visit.config.catalogue, GrantFlow::AuthorizationCode), &entered.written.scopes, &held, &entered.find);
+    let (scopes, hidden) = words::choices(
+        (&visit.visitor.config.catalogue, GrantFlow::AuthorizationCode),
+        &entered.written.scopes,
+        &held,
+        &entered.find,
+    );
     let (title, back, action) = match of {
         Some(app) => {
             let (path, of) = (visit.path(app), DisplayName::new(&app.draft.name));
@@ -94,11 +99,11 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
         (None, true) => StatusCode::OK,
     };
     let view = AppFormPage {
-        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
+        frame: visit.visitor.frame(Section::Apps { slug: visit.org.slug.to_string() }),
         title,
         back,
         action,
-        csrf: visit.who.csrf.as_str().to_owned(),
+        csrf: visit.visitor.csrf(),
         revision: of.map(|app| entered.revision.unwrap_or(app.revision)),
         public: entered.public,
         name: entered.written.name,
@@ -108,7 +113,7 @@ async fn answer(visit: &Visit<'_>, of: Option<&store::App>, entered: Entered, wr
         onboarding_url: entered.written.onboarding_url,
         redirect_uris: entered.written.redirect_uris.join("\n"),
         lifetime: entered.lifetime,
-        lifetime_hint: definition::lifetime_hint(visit.config.oauth.access_token_ttl.as_secs(), MAX_TTL),
+        lifetime_hint: definition::lifetime_hint(visit.visitor.config.oauth.access_token_ttl.as_secs(), MAX_TTL),
         require_state: entered.written.require_state,
         find: entered.find,
         scopes,
@@ -134,13 +139,11 @@ fn beside(refusal: &Refusal) -> Wrong {
 pub(in crate::account) async fn new_page(
     State(app): State<App>,
     Path(org): Path<String>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         let find = found_by(query.as_deref())?;
         let entered = Entered {
             written: Written::default(),
@@ -152,22 +155,19 @@ pub(in crate::account) async fn new_page(
         };
         answer(&visit, None, entered, Wrong::default()).await
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `POST /orgs/{org}/apps/new`. The answer is the app's page with the draft client's secret, this once.
 pub(in crate::account) async fn create(
     State(app): State<App>,
     Path(org): Path<String>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        let entered = entered(&visit.form(&headers, body).await?)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        let entered = entered(&visit.form(body).await?)?;
         if entered.searching {
             return answer(&visit, None, entered, Wrong::default()).await;
         }
@@ -177,7 +177,7 @@ pub(in crate::account) async fn create(
             Err(error) => answer(&visit, None, entered, beside(&refused(error)?)).await,
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }
 
 /// What the page of an app that was just made says.
@@ -194,35 +194,30 @@ pub(super) fn said_once(made: &Made) -> Said {
 pub(in crate::account) async fn edit_page(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         let (found, find) = (visit.find(&id).await?, found_by(query.as_deref())?);
         let written = Written::from(&found.draft);
         let lifetime = written.access_token_ttl.map(|seconds| seconds.to_string()).unwrap_or_default();
         let entered = Entered { written, public: false, revision: None, lifetime, find, searching: true };
         answer(&visit, Some(&found), entered, Wrong::default()).await
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `POST /orgs/{org}/apps/{app}/edit`.
 pub(in crate::account) async fn edit(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        let entered = entered(&visit.form(&headers, body).await?)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        let entered = entered(&visit.form(body).await?)?;
         let found = visit.find(&id).await?;
         if entered.searching {
             return answer(&visit, Some(&found), entered, Wrong::default()).await;
@@ -232,5 +227,5 @@ pub(in crate::account) async fn edit(
             Err(error) => answer(&visit, Some(&found), entered, beside(&refused(error)?)).await,
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }

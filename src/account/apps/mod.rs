@@ -10,10 +10,8 @@ mod told;
 mod trial;
 mod words;
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 pub(super) use acts::{act, delete, delete_page, import, import_page, manifest};
 pub(super) use form::{create, edit, edit_page, new_page};
@@ -23,44 +21,42 @@ pub(super) use told::refusal as why_not;
 pub(super) use trial::{act as trial_act, callback as trial_callback, show as trial_page};
 pub(super) use words::{choices, private, secret_row};
 
+use super::visitor::Visitor;
 use super::{App, not_found};
 use crate::apps::{AppError, Author, Refusal, Workshop};
-use crate::config::Config;
 use crate::pages::texts::apps as texts;
-use crate::record::{Actor, Cause};
+use crate::record::Cause;
 use crate::store::{self, Org};
 use crate::types::{AppId, OwnScope};
-use crate::web::{MAX_FORM, Params, Peer, SignedIn, Trouble, body_within, from_our_pages};
+use crate::web::{MAX_FORM, Params, Trouble, body_within, from_our_pages};
 
 /// What a member must hold to see the apps.
 const READ: OwnScope = OwnScope::ClientsRead;
 /// What a member must hold to change them.
 const WRITE: OwnScope = OwnScope::ClientsWrite;
 
-/// Who looks at which organization.
+/// A visitor who may see the apps of one organization.
 struct Visit<'a> {
     app: &'a App,
-    config: Arc<Config>,
-    peer: &'a Peer,
-    who: &'a SignedIn,
+    visitor: &'a Visitor,
     org: Org,
     may_write: bool,
 }
 
 impl<'a> Visit<'a> {
     /// A visit of somebody who may see the apps of the organization with this short name.
-    fn begin(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
-        let (org, roles) = who.org(slug).ok_or_else(not_found)?;
-        let may_write = config.may(roles, WRITE);
-        if !(may_write || config.may(roles, READ)) {
+    fn begin(app: &'a App, visitor: &'a Visitor, slug: &str) -> Result<Self, Trouble> {
+        let (org, roles) = visitor.who.org(slug).ok_or_else(not_found)?;
+        let may_write = visitor.config.may(roles, WRITE);
+        if !(may_write || visitor.config.may(roles, READ)) {
             return Err(not_found());
         }
-        Ok(Self { app, config: Arc::clone(config), peer, who, may_write, org: org.clone() })
+        Ok(Self { app, visitor, may_write, org: org.clone() })
     }
 
     /// The same for somebody who may change them.
-    fn to_change(app: &'a App, config: &Arc<Config>, peer: &'a Peer, who: &'a SignedIn, slug: &str) -> Result<Self, Trouble> {
-        let visit = Self::begin(app, config, peer, who, slug)?;
+    fn to_change(app: &'a App, visitor: &'a Visitor, slug: &str) -> Result<Self, Trouble> {
+        let visit = Self::begin(app, visitor, slug)?;
         if visit.may_write {
             return Ok(visit);
         }
@@ -86,8 +82,7 @@ impl<'a> Visit<'a> {
 
     /// This request, on behalf of who looks.
     fn cause(&self) -> Cause {
-        let actor = Actor { user: Some(self.who.user.id.clone()), ..Actor::default() };
-        self.peer.cause(&self.app.node, actor)
+        self.visitor.cause(self.app)
     }
 
     fn workshop(&self) -> Workshop<'_> {
@@ -95,13 +90,13 @@ impl<'a> Visit<'a> {
     }
 
     /// The form that one of our own pages sent.
-    async fn form(&self, headers: &HeaderMap, body: Body) -> Result<Params, Trouble> {
-        if !from_our_pages(headers, &self.config.issuer) {
+    async fn form(&self, body: Body) -> Result<Params, Trouble> {
+        if !from_our_pages(&self.visitor.headers, &self.visitor.config.issuer) {
             return Err(Trouble::forged());
         }
         let body = body_within(body, MAX_FORM).await.ok_or_else(Trouble::forged)?;
         let form = Params::parse(&body)?;
-        if self.who.csrf.matches(form.one("csrf")?) { Ok(form) } else { Err(Trouble::forged()) }
+        if self.visitor.who.csrf.matches(form.one("csrf")?) { Ok(form) } else { Err(Trouble::forged()) }
     }
 }
 

@@ -3,17 +3,18 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::show::{Said, one};
 use super::{Visit, held, refused, told, words};
 use crate::account::App;
+use crate::account::visitor::Visitor;
 use crate::apps::{Field, Refusal};
 use crate::pages::DisplayName;
 use crate::pages::texts::{Text, apps as texts, name};
 use crate::pages::views::{AppPublishPage, Section, ShownSecret, Way};
 use crate::store;
-use crate::web::{Peer, SignedIn, Trouble, page};
+use crate::web::{Trouble, page};
 
 async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) -> Result<Response, Trouble> {
     let bench = visit.workshop();
@@ -23,11 +24,11 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
     let path = visit.path(found);
     let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     let view = AppPublishPage {
-        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
+        frame: visit.visitor.frame(Section::Apps { slug: visit.org.slug.to_string() }),
         action: format!("{path}/publish"),
         test: format!("{path}/test"),
         back: Way { href: path, text: name(&DisplayName::new(&found.draft.name)) },
-        csrf: visit.who.csrf.as_str().to_owned(),
+        csrf: visit.visitor.csrf(),
         name: DisplayName::new(&found.draft.name),
         holds: held::holds(visit, found).await?,
         revision: found.revision,
@@ -45,31 +46,26 @@ async fn answer(visit: &Visit<'_>, found: &store::App, problem: Option<Text>) ->
 pub(in crate::account) async fn publish_page(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         let found = visit.find(&id).await?;
         answer(&visit, &found, None).await
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `POST /orgs/{org}/apps/{app}/publish`. The answer is the app's page, with the first version's secret, this once.
 pub(in crate::account) async fn publish(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        let form = visit.form(&headers, body).await?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        let form = visit.form(body).await?;
         let found = visit.find(&id).await?;
         // What was looked at is what gets published.
         if form.one("revision")?.and_then(|r| r.parse::<u64>().ok()) != Some(found.revision) {
@@ -92,5 +88,5 @@ pub(in crate::account) async fn publish(
             }
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }

@@ -6,24 +6,23 @@ use http::StatusCode;
 
 use super::{Visit, held, trial, words};
 use crate::account::App;
+use crate::account::visitor::Visitor;
 use crate::pages::DisplayName;
 use crate::pages::When;
 use crate::pages::texts::{Text, apps as texts};
 use crate::pages::views::{AppClientCard, AppPage, AppRow, AppsPage, AskedOfApp, Section, ShownSecret, Standing};
 use crate::store::{self, Counted, Maturity, Resting, Stage};
-use crate::web::{Params, Peer, SignedIn, Trouble, page};
+use crate::web::{Params, Trouble, page};
 
 /// `GET /orgs/{org}/apps`.
 pub(in crate::account) async fn list(
     State(app): State<App>,
     Path(org): Path<String>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::begin(&app, &visitor, &org)?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let now = app.node.now();
         let clients = app.node.store.clients(Some(&visit.org.id)).await?;
@@ -35,7 +34,7 @@ pub(in crate::account) async fn list(
             changed: When::new(a.changed_at, now),
         };
         let view = AppsPage {
-            frame: who.frame(&config, Section::Apps { slug: org.clone() }),
+            frame: visitor.frame(Section::Apps { slug: org.clone() }),
             organization: DisplayName::new(&visit.org.name),
             path: visit.list(),
             may_write: visit.may_write,
@@ -44,26 +43,24 @@ pub(in crate::account) async fn list(
         };
         Ok(page(StatusCode::OK, &view))
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `GET /orgs/{org}/apps/{app}`.
 pub(in crate::account) async fn show(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::begin(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::begin(&app, &visitor, &org)?;
         let found = visit.find(&id).await?;
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         let confirm = params.one("confirm")?.filter(|_| visit.may_write).map(ToOwned::to_owned);
         one(&visit, &found, Said { confirm, ..Said::default() }).await
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// What the page says about the act that led to it.
@@ -111,10 +108,10 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
     let versions = node.store.app_versions(&found.id).await?;
     let status = if said.problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     let view = AppPage {
-        frame: visit.who.frame(&visit.config, Section::Apps { slug: visit.org.slug.to_string() }),
+        frame: visit.visitor.frame(Section::Apps { slug: visit.org.slug.to_string() }),
         apps: visit.list(),
         path: visit.path(found),
-        csrf: visit.who.csrf.as_str().to_owned(),
+        csrf: visit.visitor.csrf(),
         name: DisplayName::new(&found.draft.name),
         standing,
         may_write: visit.may_write,
@@ -136,9 +133,10 @@ pub(super) async fn one(visit: &Visit<'_>, found: &store::App, said: Said) -> Re
         stable: found.maturity == Maturity::Stable,
         versions: words::versions(visit, found, &versions).await?,
         uuid: found.uuid.to_string(),
-        private: words::private(&visit.app.node, &visit.config, bench.scope_requests(found).await.map_err(fault)?).await?,
+        private: words::private(&visit.app.node, &visit.visitor.config, bench.scope_requests(found).await.map_err(fault)?)
+            .await?,
         asking: said.asking,
-        test: trial::onboarding(&visit.config, found.draft.onboarding_url.as_deref()),
+        test: trial::onboarding(&visit.visitor.config, found.draft.onboarding_url.as_deref()),
     };
     Ok(page(status, &view))
 }

@@ -1,4 +1,5 @@
-//! The request line on its way to a parser that does not take every query that people send.
+//! Escapes, byte by byte as they arrive, what people send unescaped in the query of an HTTP/1 request line: the parser behind
+//! this refuses it.
 
 use super::query;
 

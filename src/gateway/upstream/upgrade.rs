@@ -1,9 +1,9 @@
-//! Connections that turn into something else, and one race of pingora on them.
+//! Connections that are upgraded (WebSocket), and a race in pingora that would close them.
 //!
-//! pingora sends the end of a request's (empty) body and reads the answer side by side, in any order. When the `101` is read first,
-//! the end of the body that still waits is taken for the end of what the connection was upgraded to, and the connection is
-//! closed. An upstream on the same host answers that fast. So reads after a write say "not yet" at first ([`HELD`]): what waits to
-//! be sent is then handled before the answer.
+//! pingora does two things side by side: it sends the end of the request's empty body, and it reads the answer. If it reads the
+//! `101` first, it takes the end of the body, which it has not sent yet, for the end of the upgraded connection, and closes
+//! that. An upstream on the same host answers fast enough for this. So the first reads after a write answer "not yet"
+//! ([`HELD`]), and pingora sends what it still has to send before it sees the answer.
 
 use std::io;
 use std::pin::Pin;

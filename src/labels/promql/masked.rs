@@ -1,6 +1,6 @@
-//! What the parser must not read. It compiles every regular expression that it meets, for megabytes each, by another dialect than the
-//! services', and reads escapes of bytes as characters. So something else stands in such a place while a query is narrowed, and what
-//! was sent is put back into the result.
+//! Parts of a query that the PromQL parser must not see. It compiles every regular expression that it meets, which can take
+//! megabytes each, and in another dialect than the services'; and it reads byte escapes in strings as characters. So a
+//! placeholder stands for each such part while the query is narrowed, and the original is put back into the result.
 
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ use super::world::*;
 use crate::record::Actor;
 use crate::store::{
     Added, AuditFilter, Client, ClientAuth, ClientChange, ClientKind, ClientOrigin, ClientPolicy, ClientSecret, ClientState,
-    ClientTerms, Grant, GrantState, GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, RevokeReason,
+    ClientTerms, Grant, GrantState, GrantType, Hand, KnownClient, MAX_SECRETS, Membership, NewUser, Org, Removed, RevokeReason,
     SharedStore, Stance, Subject, User, UserKind, UserState, Verdict,
 };
 use crate::types::{ClientId, OrgId, Setting, TokenKind, UserId};
@@ -270,17 +270,19 @@ pub(crate) async fn the_last_secret_stays(store: SharedStore) {
     let (store, id) = (&world.store, &world.client.id);
     let (first, second) = (secret("1111"), secret("2222"));
     assert_eq!(store.add_secret(id, &first, None, Hand::Operator, &cause(1)).await.expect("an answer"), Added::Done);
-    assert!(!store.remove_secret(id, &first.hash, Hand::Operator, &cause(1)).await.expect("an answer"));
+    let remove = async |one: &ClientSecret, at| store.remove_secret(id, &one.hash, Hand::Operator, &cause(at)).await;
+    assert_eq!(remove(&first, 1).await.expect("an answer"), Removed::Last);
     assert_eq!(store.add_secret(id, &second, Some(after(10)), Hand::Operator, &cause(2)).await.expect("an answer"), Added::Done);
     // The first ends in 10 seconds: it can still stand in for the second, and after that it can't.
-    assert!(!store.remove_secret(id, &second.hash, Hand::Operator, &cause(10)).await.expect("an answer"));
-    let at = cause(3);
-    let both = futures::join!(
-        store.remove_secret(id, &first.hash, Hand::Operator, &at),
-        store.remove_secret(id, &second.hash, Hand::Operator, &at)
-    );
+    assert_eq!(remove(&second, 10).await.expect("an answer"), Removed::Last);
+    let both = futures::join!(remove(&first, 3), remove(&second, 3));
     let removed = [both.0.expect("an answer"), both.1.expect("an answer")];
-    assert_eq!(removed.iter().filter(|done| **done).count(), 1, "{removed:?}");
+    assert!(removed.contains(&Removed::Done) && removed.contains(&Removed::Last), "{removed:?}");
+    let (gone, nobody) = (removed[0] == Removed::Done, ClientId::generate(START, &ENTROPY));
+    let again = remove(if gone { &first } else { &second }, 4).await;
+    assert_eq!(again.expect("an answer"), Removed::Unknown, "it is gone, and no last one");
+    let absent = store.remove_secret(&nobody, &first.hash, Hand::Operator, &cause(4)).await;
+    assert_eq!(absent.expect("an answer"), Removed::Absent);
     assert_eq!(store.live_secrets(id, after(3)).await.expect("secrets").len(), 1);
     let log = world.log().await;
     assert_eq!(log.iter().filter(|(name, _)| name == "client.secret.delete").count(), 1, "{log:?}");
@@ -339,8 +341,8 @@ pub(crate) async fn the_terms_of_a_client_change(store: SharedStore) {
         assert_eq!(s.add_secret(id, &secret(name), None, Hand::Operator, &cause(6)).await.expect("an answer"), Added::Done);
     }
     let one = s.live_secrets(id, after(6)).await.expect("secrets").remove(0).hash;
-    assert!(!s.remove_secret(id, &one, Hand::Owner, &cause(6)).await.expect("an answer"));
-    assert!(s.remove_secret(id, &one, Hand::Operator, &cause(6)).await.expect("an answer"));
+    assert_eq!(s.remove_secret(id, &one, Hand::Owner, &cause(6)).await.expect("an answer"), Removed::Frozen);
+    assert_eq!(s.remove_secret(id, &one, Hand::Operator, &cause(6)).await.expect("an answer"), Removed::Done);
     assert_eq!(now().await, (Some(60), false));
     assert!(set(back, Hand::Operator).await);
     assert_eq!(now().await, (None, true));

@@ -11,6 +11,7 @@ mod devices;
 mod feed;
 mod grants;
 mod hooks;
+mod installations;
 mod keys;
 mod lists;
 mod mended;
@@ -129,7 +130,6 @@ contract! {
         approval_spares_keys_and_installations
         a_key_keeps_its_client_in_every_list
         whoever_has_a_key_is_told_and_counted
-        installing_approves_what_is_installed_and_waits
         a_request_is_taken_back_by_who_asked
         what_the_operator_says_of_a_private_scope_is_on_record
         a_key_comes_back_with_all_that_it_rests_on
@@ -138,15 +138,18 @@ contract! {
         requests_are_asked_decided_and_renewed
         withdrawal_ends_grants_that_hold_the_scope_and_keys
         withdrawal_beats_what_runs_at_the_same_time
-        the_first_consent_installs
-        an_administrator_installs_ahead
-        installations_are_listed_with_what_each_has
-        uninstalling_ends_everything_at_once
-        what_had_expired_is_neither_withdrawn_nor_uninstalled
-        nothing_outlives_uninstalling
         removing_an_app_disables_its_keys
         the_use_of_keys_is_noted
         keys_are_listed_page_by_page
+    }
+    installations {
+        the_first_consent_installs
+        an_administrator_installs_ahead
+        installations_are_listed_with_what_each_has
+        installing_approves_what_is_installed_and_waits
+        uninstalling_ends_everything_at_once
+        what_had_expired_is_neither_withdrawn_nor_uninstalled
+        nothing_outlives_uninstalling
     }
     grants {
         facts_are_read_at_once

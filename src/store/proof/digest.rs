@@ -1,4 +1,5 @@
-//! SHA-256 over what has its lengths before it.
+//! SHA-256 hashes, and hashing of several parts so that no two lists of parts give the same bytes: each part has its length
+//! before it.
 
 use std::fmt;
 

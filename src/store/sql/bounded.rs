@@ -1,10 +1,11 @@
-//! Connections to PostgreSQL whose answers nobody waits for without end.
+//! Connections to PostgreSQL that end when no answer comes.
 //!
-//! A network that loses packets closes nothing: a connection stays, and nothing comes. The server's own limits are of no use
-//! then, and the kernel gives up after a quarter of an hour. So every statement has a limit here, and a connection that missed
-//! one, or that somebody gave up, is closed and not used again. Where silence means something, as at the feed, it puts all
-//! connections of before under suspicion long before that: they are not taken again, and as soon as a newer one has answered,
-//! nobody waits for them any more.
+//! A network that loses packets closes nothing: the connection stays open, and nothing comes. The server's own limits do not
+//! help then, and the kernel gives up only after a quarter of an hour. So every statement has a limit here. A connection that
+//! missed it, or whose statement was abandoned, is closed and not used again.
+//!
+//! Where silence means something much earlier, as it does at the feed, it makes every connection suspect that was taken before.
+//! Suspect ones are given to nobody any more; and soon after a newer connection has answered, nobody waits for them either.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

@@ -56,7 +56,7 @@ pub(super) async fn make(visit: &Visit<'_>, given: &Given<'_>, form: &Params) ->
     let caller = Caller { stand_in: &*visit.app.stand_in, token };
     let came = match form.one("call")? {
         Some("list" | "tool") => mcp::call(&caller, given, (form.one("call")? == Some("tool"), &entered)).await,
-        _ => match planned(&visit.config, given, &entered) {
+        _ => match planned(&visit.visitor.config, given, &entered) {
             Ok(sent) => caller.send(sent).await,
             Err(why) => Err(why),
         },

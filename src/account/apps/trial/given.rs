@@ -36,13 +36,13 @@ impl<'a> Given<'a> {
         let Some(kept) = Kept::open(&node.keys, &trial) else { return Ok(None) };
         let Some(claims) = kept.claims() else { return Ok(None) };
         visit.app.flush.flush().await;
-        let found = application(node, &visit.config, &visit.who.user.id, grant).await?;
+        let found = application(node, &visit.visitor.config, &visit.visitor.who.user.id, grant).await?;
         Ok(found.map(|application| Self { visit, application, kept, claims }))
     }
 
     /// Every path with a route that the token may call, by method: what reads before what may change something.
     pub(super) fn routes(&self) -> impl Iterator<Item = (&Api, &RouteMeta, Method, String)> {
-        let config = &self.visit.config;
+        let config = &self.visit.visitor.config;
         let plain = config.apis.iter().filter(|api| matches!(api.kind, ApiKind::Http));
         let all = plain.flat_map(|api| api.listing.iter().map(move |route| (&**api, route)));
         let usable = all.filter(|(_, route)| route.closed.is_none()).filter(|(_, route)| {
@@ -61,7 +61,7 @@ impl<'a> Given<'a> {
 
     /// Every MCP server that the token reaches: its name, its path, and the tools that the configuration names and the token may call.
     pub(super) fn servers(&self) -> impl Iterator<Item = (&Api, String, Vec<&str>)> {
-        let apis = self.visit.config.apis.iter();
+        let apis = self.visit.visitor.config.apis.iter();
         apis.filter_map(|api| Some((&**api, api.mount.clone(), api.tools_for(&self.application.now)?)))
     }
 
@@ -103,7 +103,7 @@ impl<'a> Given<'a> {
 
     /// What was asked for, with what became of it.
     fn scopes(&self) -> Vec<TestedScope> {
-        let (config, facts) = (&self.visit.config, &self.application.facts);
+        let (config, facts) = (&self.visit.visitor.config, &self.application.facts);
         let granted = self.application.scopes(config).into_iter().map(|words| TestedScope {
             scope: words.scope.to_string(),
             label: words.label,
@@ -144,7 +144,7 @@ impl<'a> Given<'a> {
         let (visit, facts) = (self.visit, &self.application.facts);
         let node = &visit.app.node;
         visit.app.flush.flush().await;
-        if !readable(node, &visit.config, &visit.who.user.id, &facts.org).await? {
+        if !readable(node, &visit.visitor.config, &visit.visitor.who.user.id, &facts.org).await? {
             let href = format!("/settings/applications/{}", facts.grant.id);
             return Ok(Link { href, text: texts::record_of_test() });
         }

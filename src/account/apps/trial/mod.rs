@@ -15,12 +15,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::Visit;
+use crate::account::visitor::Visitor;
 use crate::account::{App, not_found};
 use crate::config::Config;
 use crate::pages::DisplayName;
@@ -28,7 +29,7 @@ use crate::pages::texts::{Text, apps, name as name_of, trial as texts};
 use crate::pages::views::{AppTestPage, LastTest, Section, TestProgress, TestedClient, Way};
 use crate::store::{self, Client, ClientState, RevokeReason, Stage, Trial};
 use crate::types::{GrantId, HashedToken, RedirectUri};
-use crate::web::{Params, Peer, SignedIn, Trouble, page, see_other};
+use crate::web::{Params, Trouble, page, see_other};
 use given::Given;
 use kept::Kept;
 
@@ -46,13 +47,11 @@ pub(super) fn onboarding(config: &Config, url: Option<&str>) -> Option<String> {
 pub(in crate::account) async fn show(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let shown = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         let test = Test { found: visit.find(&id).await?, visit };
         let params = Params::parse(query.unwrap_or_default().as_bytes())?;
         match test.given().await? {
@@ -60,22 +59,19 @@ pub(in crate::account) async fn show(
             None => test.ready(None, params.one("done")?.map(|_| LastTest::Done)).await,
         }
     };
-    shown.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(shown.await)
 }
 
 /// `POST /orgs/{org}/apps/{app}/test`: the act whose button was pressed.
 pub(in crate::account) async fn act(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
-    headers: HeaderMap,
-    who: SignedIn,
+    visitor: Visitor,
     body: Body,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
-        let form = visit.form(&headers, body).await?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
+        let form = visit.form(body).await?;
         let test = Test { found: visit.find(&id).await?, visit };
         match (form.one("begin")?, form.one("call")?, form.one("end")?) {
             (Some("draft"), None, None) => test.begin(Stage::Draft).await,
@@ -85,24 +81,22 @@ pub(in crate::account) async fn act(
             _ => Err(not_found()),
         }
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }
 
 /// `GET /orgs/{org}/apps/{app}/test/callback`: where the answer to the authorization request comes.
 pub(in crate::account) async fn callback(
     State(app): State<App>,
     Path((org, id)): Path<(String, String)>,
-    peer: Peer,
     RawQuery(query): RawQuery,
-    who: SignedIn,
+    visitor: Visitor,
 ) -> Response {
-    let config = app.node.config.load_full();
     let done = async {
-        let visit = Visit::to_change(&app, &config, &peer, &who, &org)?;
+        let visit = Visit::to_change(&app, &visitor, &org)?;
         let test = Test { found: visit.find(&id).await?, visit };
         test.answered(&Params::parse(query.unwrap_or_default().as_bytes())?).await
     };
-    done.await.unwrap_or_else(|trouble: Trouble| trouble.page(&config, &peer))
+    visitor.answer(done.await)
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {
@@ -128,7 +122,7 @@ impl Test<'_> {
     /// The one that this browser has under way with this app.
     async fn running(&self) -> Result<Option<Trial>, Trouble> {
         let node = &self.visit.app.node;
-        let trial = node.store.trial(&self.visit.who.session.hash, node.now()).await?;
+        let trial = node.store.trial(&self.visit.visitor.who.session.hash, node.now()).await?;
         Ok(trial.filter(|t| t.app == self.found.id && t.org == self.visit.org.id))
     }
 
@@ -153,7 +147,7 @@ impl Test<'_> {
         };
         let Some(id) = id else { return Ok(None) };
         let client = store.client(id).await?.filter(|c| c.state == ClientState::Active);
-        Ok(client.map(|c| (c, onboarding(&self.visit.config, url.as_deref()))))
+        Ok(client.map(|c| (c, onboarding(&self.visit.visitor.config, url.as_deref()))))
     }
 
     async fn clients(&self) -> Result<Vec<TestedClient>, Trouble> {
@@ -179,10 +173,10 @@ impl Test<'_> {
         let section = Section::Apps { slug: visit.org.slug.to_string() };
         let status = if problem.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
         let view = AppTestPage {
-            frame: visit.who.frame(&visit.config, section),
+            frame: visit.visitor.frame(section),
             back: Way { href: visit.path(&self.found), text: name_of(&DisplayName::new(name)) },
             action: self.path(),
-            csrf: visit.who.csrf.as_str().to_owned(),
+            csrf: visit.visitor.csrf(),
             name: DisplayName::new(name),
             problem,
             progress,
@@ -195,13 +189,13 @@ impl Test<'_> {
         let (client, _) = self.client(tried).await?.ok_or_else(not_found)?;
         let scopes = client.scopes.clone().filter(|s| !s.is_empty()).ok_or_else(not_found)?;
         let (visit, node) = (&self.visit, &self.visit.app.node);
-        if let Some(last) = node.store.trial(&visit.who.session.hash, node.now()).await? {
+        if let Some(last) = node.store.trial(&visit.visitor.who.session.hash, node.now()).await? {
             self.take_back(&last).await?;
         }
         let (verifier, state) = (kept::random(node), kept::random(node));
-        let redirect = visit.config.issuer.at(&format!("{}/callback", self.path()));
+        let redirect = visit.visitor.config.issuer.at(&format!("{}/callback", self.path()));
         let trial = Trial {
-            session: visit.who.session.hash,
+            session: visit.visitor.who.session.hash,
             org: visit.org.id.clone(),
             app: self.found.id.clone(),
             client: client.id.clone(),
@@ -233,7 +227,7 @@ impl Test<'_> {
     async fn answered(&self, params: &Params) -> Result<Response, Trouble> {
         let trial = self.running().await?.filter(|t| t.grant.is_none()).ok_or_else(misplaced)?;
         let ours = params.one("state")?.is_some_and(|state| HashedToken::of(state) == trial.state)
-            && params.one("iss")? == Some(self.visit.config.issuer.as_str());
+            && params.one("iss")? == Some(self.visit.visitor.config.issuer.as_str());
         match (params.one("code")?, params.one("error")?) {
             (Some(code), None) if ours => self.redeem(&trial, code).await,
             (None, Some(code)) if ours => {
@@ -259,7 +253,7 @@ impl Test<'_> {
             ("redirect_uri", trial.redirect_uri.as_str()),
             ("code_verifier", &verifier),
         ]);
-        let answer: SecretString = match self.visit.app.stand_in.redeem(client, &form, self.visit.peer).await {
+        let answer: SecretString = match self.visit.app.stand_in.redeem(client, &form, &self.visit.visitor.peer).await {
             Ok(answer) => answer,
             Err(refused) => {
                 self.take_back(trial).await?;
@@ -310,7 +304,7 @@ impl Test<'_> {
     }
 
     async fn revoke(&self, grant: &GrantId) -> Result<(), Trouble> {
-        let (node, user) = (&self.visit.app.node, &self.visit.who.user.id);
+        let (node, user) = (&self.visit.app.node, &self.visit.visitor.who.user.id);
         if node.store.revoke_grant(grant, Some(user), RevokeReason::User, &self.visit.cause()).await? {
             node.metrics.grants_revoked.inc();
         }

@@ -5,7 +5,7 @@ use super::clients::{changed, frees, lock, owner};
 use super::engine::{Engine, Tx};
 use super::rows::Fields;
 use crate::record::{Cause, ControlEvent, Operation};
-use crate::store::{Added, ClientSecret, Hand, MAX_SECRETS, StoreError};
+use crate::store::{Added, ClientSecret, Hand, MAX_SECRETS, Removed, StoreError};
 use crate::types::{ClientId, HashedToken, Timestamp};
 
 /// Writes a secret of a client.
@@ -98,11 +98,11 @@ pub(super) async fn remove(
     (id, secret): (&ClientId, &HashedToken),
     hand: Hand,
     cause: &Cause,
-) -> Result<bool, StoreError> {
+) -> Result<Removed, StoreError> {
     let mut tx = engine.begin(cause).await?;
-    let Some(row) = lock(&mut tx, id).await? else { return Ok(false) };
+    let Some(row) = lock(&mut tx, id).await? else { return Ok(Removed::Absent) };
     if !frees(&row, hand)? {
-        return Ok(false);
+        return Ok(Removed::Frozen);
     }
     let last4: Option<String> = sqlx::query_scalar(
         "DELETE FROM client_secrets WHERE client_id = $1 AND hash = $2 AND EXISTS (SELECT 1 FROM client_secrets o \
@@ -114,9 +114,22 @@ pub(super) async fn remove(
     .fetch_optional(tx.connection())
     .await
     .doing("remove a client's secret")?;
-    let Some(last4) = last4 else { return Ok(false) };
+    let Some(last4) = last4 else {
+        return Ok(if has(&mut tx, id, secret).await? { Removed::Last } else { Removed::Unknown });
+    };
     let event = ControlEvent::done(Operation::ClientSecretDelete);
     changed(&mut tx, id, owner(&row)?.as_ref(), event.with_comment(format!("the one that ends in {last4}")));
     tx.commit().await?;
-    Ok(true)
+    Ok(Removed::Done)
+}
+
+/// Whether a client has this secret, ended or not.
+async fn has(tx: &mut Tx<'_>, id: &ClientId, secret: &HashedToken) -> Result<bool, StoreError> {
+    let last4: Option<String> = sqlx::query_scalar("SELECT last4 FROM client_secrets WHERE client_id = $1 AND hash = $2")
+        .bind(id.as_str())
+        .bind(&secret.bytes()[..])
+        .fetch_optional(tx.connection())
+        .await
+        .doing("look for a client's secret")?;
+    Ok(last4.is_some())
 }

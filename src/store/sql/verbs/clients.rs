@@ -17,7 +17,7 @@ use super::{Db, client_changes, client_purge, client_secrets};
 use crate::record::{Cause, ControlEvent, Operation};
 use crate::store::{
     Added, Client, ClientChange, ClientOrigin, ClientSecret, ClientState, ClientStore, ClientTerms, Hand, KnownClient, Machine,
-    RevokeReason, Stage, StillAsks, StoreError, Subject, User,
+    Removed, RevokeReason, Stage, StillAsks, StoreError, Subject, User,
 };
 use crate::types::{AppId, ClientId, HashedToken, OrgId, RoleName, ScopeSet, Timestamp, UserId};
 
@@ -380,7 +380,7 @@ impl ClientStore for Engine {
         client_secrets::add(self, (id, secret), others_until, hand, cause).await
     }
 
-    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<bool, StoreError> {
+    async fn remove_secret(&self, id: &ClientId, secret: &HashedToken, hand: Hand, cause: &Cause) -> Result<Removed, StoreError> {
         client_secrets::remove(self, (id, secret), hand, cause).await
     }
 

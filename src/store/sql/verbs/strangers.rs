@@ -1,5 +1,6 @@
-//! Who did something, in the logs of organizations that they do not belong to: whoever makes an application changes the grants of its
-//! users everywhere, and is a stranger there. Their log says that the application did it, and not who, from where, with what token.
+//! What an organization's log says of people who do not belong to it. Whoever makes an application can change the grants of its
+//! users in every organization, and is a stranger in most of them. There the log says that the application did it; it does not
+//! say who that person is, from where they came and with what token.
 
 use std::collections::BTreeSet;
 
