@@ -5,6 +5,7 @@ mod api_keys;
 mod apps;
 mod catalogue;
 mod lists;
+mod names;
 mod operations;
 mod taken;
 

@@ -1,5 +1,7 @@
 //! The document, the rules that the gate holds, and what is routed say the same.
 
+mod ways;
+
 use std::collections::BTreeMap;
 
 use axum::response::IntoResponse;

@@ -308,13 +308,15 @@ fn counted(counts: &Counts) -> String {
     text
 }
 
-fn cells(entry: &AuditEntry) -> [String; 6] {
+fn cells(entry: &AuditEntry) -> [String; 7] {
+    let AuditEntry { time, decision, status, who, what, .. } = entry;
     let millis = entry.millis.map_or_else(String::new, |m| format!("{m} ms"));
-    [entry.time.to_string(), entry.decision.clone(), entry.status.clone(), millis, entry.who.clone(), entry.what.clone()]
+    let org = or_dash(entry.org_name.clone().or_else(|| entry.org.as_ref().map(ToString::to_string)));
+    [time.to_string(), decision.clone(), status.clone(), millis, org, who.clone(), what.clone()]
 }
 
 fn page(page: &AuditPageView) -> String {
-    let mut text = table(["TIME", "DECISION", "STATUS", "TOOK", "WHO", "WHAT"], page.records.iter().map(cells));
+    let mut text = table(["TIME", "DECISION", "STATUS", "TOOK", "ORG", "WHO", "WHAT"], page.records.iter().map(cells));
     if let Some(next) = &page.next {
         text.push_str(&format!("\nThere is more: --cursor {next}\n"));
     }
@@ -375,13 +377,14 @@ fn line(entry: &AuditEntry, json: bool) -> Result<String, CliError> {
     if json {
         return serde_json::to_string(entry).map(|t| t + "\n").map_err(|e| CliError::chain(&e));
     }
-    let [time, decision, status, millis, who, what] = cells(entry).map(|c| plain(&c));
-    Ok(format!("{time}  {decision:18}  {status:8}  {millis:>8}  {who}  {what}\n"))
+    let [time, decision, status, millis, org, who, what] = cells(entry).map(|c| plain(&c));
+    Ok(format!("{time}  {decision:18}  {status:8}  {millis:>8}  {org:12}  {who}  {what}\n"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{OrgId, RecordId, SystemEntropy, Timestamp};
 
     #[test]
     fn nobody_is_refused_of_somebody() {
@@ -391,6 +394,33 @@ mod tests {
         assert_eq!(nobody(&of("loki"), &[], 0), "loki is not in shadow mode.\n");
         let said = nobody(&asked, &["prometheus".to_owned()], 7);
         assert_eq!(said, "Nobody would be refused, of 7 calls since 2026-11-22T08:00:00Z at prometheus.\n");
+    }
+
+    #[test]
+    fn a_line_has_names_and_json_the_ids() {
+        let org = OrgId::generate(SystemClock.now(), &SystemEntropy);
+        let entry = AuditEntry {
+            id: RecordId::generate(SystemClock.now(), &SystemEntropy),
+            time: Timestamp::from_millis(1_795_219_200_000),
+            org: Some(org.clone()),
+            org_name: Some("The acme\u{7} company".to_owned()),
+            who: "CLI for bob@acme.test".to_owned(),
+            what: "GET /prometheus/api/v1/query".to_owned(),
+            decision: "allowed".to_owned(),
+            status: "200".to_owned(),
+            millis: Some(41),
+            ocsf: serde_json::json!({ "actor": { "user": { "uid": "usr_1" } } }),
+        };
+        let text = line(&entry, false).expect("a line");
+        let named = "allowed             200          41 ms  The acme\u{fffd} company  CLI for bob@acme.test  GET /prometheus";
+        assert!(text.contains(named) && !text.contains(org.as_str()), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&line(&entry, true).expect("a line")).expect("JSON");
+        assert_eq!((&json["org"], &json["ocsf"]["actor"]["user"]["uid"]), (&org.as_str().into(), &"usr_1".into()));
+        // Whoever was removed keeps the id, and the operator's own log is nobody's.
+        let nameless = AuditEntry { org_name: None, ..entry.clone() };
+        assert!(line(&nameless, false).expect("a line").contains(org.as_str()));
+        let own = AuditEntry { org: None, ..nameless };
+        assert!(line(&own, false).expect("a line").contains("41 ms  -             CLI"));
     }
 
     #[test]

@@ -387,6 +387,25 @@ async fn a_version_that_asks_for_less_holds_everywhere_when_the_page_says_so() {
 }
 
 #[tokio::test]
+async fn a_published_client_is_changed_on_no_page_but_by_publishing() {
+    let partner = Partner::new().await;
+    let world = &partner.world;
+    let eve = world.sign_in(&world.eve).await;
+    let page = format!("/orgs/evil/machines/{}", partner.client.id);
+    for (path, form) in [
+        (page.clone(), "switch-off=1"),
+        (page.clone(), "lifetime=60&set-lifetime=1"),
+        (page.clone(), "add-secret=1"),
+        (page.clone(), "delete=1"),
+        (format!("{page}/scopes"), "scopes=members%3Aread&save=1"),
+    ] {
+        assert_eq!(world.submit(&eve, &path, form).await.status, StatusCode::NOT_FOUND, "{path} {form}");
+    }
+    let now = world.node.store.client(&partner.client.id).await.expect("read");
+    assert_eq!(now.as_ref(), Some(&partner.client));
+}
+
+#[tokio::test]
 async fn whoever_may_only_look_decides_nothing() {
     let partner = Partner::new().await;
     let world = &partner.world;

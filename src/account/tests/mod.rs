@@ -12,5 +12,5 @@ mod review;
 mod search;
 mod sessions;
 mod settings;
-mod trial;
+pub(crate) mod trial;
 pub(crate) mod world;

@@ -23,15 +23,15 @@ fn sent(answer: &Answer, name: &str) -> String {
 }
 
 /// Ada with an app of acme's.
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     ada: Browser,
     app: App,
     test: String,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::of(DEFINITION).await
     }
 
@@ -78,13 +78,13 @@ impl Scene {
     }
 
     /// A test that was given its token: the page that says so.
-    async fn given(&self) -> Answer {
+    pub(crate) async fn given(&self) -> Answer {
         let back = self.world.visit(&self.ada, &self.callback().await).await;
         assert_eq!((back.status, location(&back)), (StatusCode::SEE_OTHER, self.test.as_str()), "{}", back.body);
         self.world.visit(&self.ada, &self.test).await
     }
 
-    async fn trial(&self) -> Option<Trial> {
+    pub(crate) async fn trial(&self) -> Option<Trial> {
         let cookie = PlainToken::presented(TokenKind::Session, self.ada.secret()).expect("a session");
         self.world.node.store.trial(&cookie.hashed(), self.world.node.now()).await.expect("an answer")
     }

@@ -1,6 +1,7 @@
 //! Reading the audit log.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,8 +42,8 @@ pub(super) async fn search(local: &Local, query: AuditQuery) -> Result<AuditPage
     let mut told = Told::reads(local, filter.org.as_ref()).await?;
     let page = local.node.store.search_audit(&filter, after.as_ref(), limit).await?;
     told.before(orgs_of(page.rows.iter().map(|row| &row.record))).await?;
-    let emails = Emails::of(local, users_of(page.rows.iter().map(|row| &row.record))).await?;
-    let records = page.rows.iter().map(|row| named(&row.record, &emails)).collect();
+    let names = Names::of(local, &page.rows.iter().map(|row| &row.record).collect::<Vec<_>>()).await?;
+    let records = page.rows.iter().map(|row| named(&row.record, &names)).collect();
     Ok(AuditPageView { records, next: page.next.as_ref().map(write_cursor) })
 }
 
@@ -184,35 +185,51 @@ fn read_cursor(text: &str) -> Result<Cursor, AdminError> {
     read.ok_or_else(|| AdminError::invalid("cursor: use the one of the page before"))
 }
 
-/// The addresses of users that records name by their ids.
+/// What people call those whom records name by their ids.
 #[derive(Debug)]
-pub(super) struct Emails(HashMap<UserId, String>);
+pub(super) struct Names {
+    emails: HashMap<UserId, String>,
+    clients: HashMap<ClientId, String>,
+    orgs: HashMap<OrgId, String>,
+}
 
-impl Emails {
-    /// Those of all these users, in one question.
-    pub(super) async fn of(local: &Local, users: HashSet<UserId>) -> Result<Self, StoreError> {
-        let users: Vec<UserId> = users.into_iter().collect();
-        let found = if users.is_empty() { Vec::new() } else { local.node.store.emails(&users).await? };
-        Ok(Self(found.into_iter().collect()))
+impl Names {
+    /// Those of all that these records name, each kind in one question.
+    pub(super) async fn of(local: &Local, records: &[&AuditRecord]) -> Result<Self, StoreError> {
+        let store = &local.node.store;
+        let actors = || records.iter().map(|record| &record.actor);
+        let users = distinct(actors().filter_map(|actor| actor.user.clone()));
+        let clients = distinct(actors().filter(|a| a.client_name.is_none()).filter_map(|actor| actor.client.clone()));
+        let orgs = distinct(records.iter().filter_map(|record| record.org.clone()));
+        Ok(Self {
+            emails: if users.is_empty() { HashMap::new() } else { store.emails(&users).await?.into_iter().collect() },
+            clients: if clients.is_empty() { HashMap::new() } else { store.client_names(&clients).await?.into_iter().collect() },
+            orgs: if orgs.is_empty() { HashMap::new() } else { store.org_names(&orgs).await?.into_iter().collect() },
+        })
     }
 
-    /// Who a row says, with the user's address in the place of the id; who is gone keeps the id.
-    pub(super) fn name(&self, who: String, record: &AuditRecord) -> String {
-        let known = record.actor.user.as_ref().and_then(|user| Some((who.strip_suffix(user.as_str())?, self.0.get(user)?)));
+    /// Who a row says, with what people call them in the place of ids; who is gone keeps the id.
+    pub(super) fn who(&self, who: String, record: &AuditRecord) -> String {
+        let actor = &record.actor;
+        let nameless = actor.client.as_ref().filter(|_| actor.client_name.is_none());
+        let known = nameless.and_then(|client| Some((who.strip_prefix(client.as_str())?, self.clients.get(client)?)));
+        let named = known.map(|(behind, client)| format!("{client}{behind}"));
+        let who = named.unwrap_or(who);
+        let known = actor.user.as_ref().and_then(|user| Some((who.strip_suffix(user.as_str())?, self.emails.get(user)?)));
         let named = known.map(|(before, email)| format!("{before}{email}"));
         named.unwrap_or(who)
     }
 }
 
-/// On whose behalf these records were made.
-pub(super) fn users_of<'r>(records: impl Iterator<Item = &'r AuditRecord>) -> HashSet<UserId> {
-    records.filter_map(|record| record.actor.user.clone()).collect()
+fn distinct<T: Eq + Hash>(all: impl Iterator<Item = T>) -> Vec<T> {
+    all.collect::<HashSet<_>>().into_iter().collect()
 }
 
 /// A record as operators read it.
-fn named(record: &AuditRecord, emails: &Emails) -> AuditEntry {
+fn named(record: &AuditRecord, names: &Names) -> AuditEntry {
     let entry = entry(record);
-    AuditEntry { who: emails.name(entry.who.clone(), record), ..entry }
+    let org_name = record.org.as_ref().and_then(|org| names.orgs.get(org).cloned());
+    AuditEntry { who: names.who(entry.who.clone(), record), org_name, ..entry }
 }
 
 /// A record as it is shown.
@@ -223,6 +240,7 @@ pub fn entry(record: &AuditRecord) -> AuditEntry {
         id: record.id.clone(),
         time: record.time,
         org: record.org.clone(),
+        org_name: None,
         who: row.who,
         what: row.what,
         decision: row.decision,
@@ -279,8 +297,8 @@ impl Tail {
     async fn fresh(&mut self) -> Result<(), AdminError> {
         let fresh = self.look().await?;
         self.told.before(orgs_of(fresh.iter())).await?;
-        let emails = Emails::of(&self.local, users_of(fresh.iter())).await?;
-        self.ready.extend(fresh.iter().map(|record| named(record, &emails)));
+        let names = Names::of(&self.local, &fresh.iter().collect::<Vec<_>>()).await?;
+        self.ready.extend(fresh.iter().map(|record| named(record, &names)));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method};
 
 use super::Local;
-use super::audit::{Emails, Told, users_of};
+use super::audit::{Names, Told};
 use crate::admin::error::AdminError;
 use crate::admin::model::{ExplainQuery, ExplanationView, LackView, RecordedView, StepView};
 use crate::gateway::explain::{self, Caller, Explained, Spoken, Supposed};
@@ -32,15 +32,15 @@ async fn recorded(local: &Local, request: &str) -> Result<ExplanationView, Admin
     Told::reads(local, record.org.as_ref()).await?;
     let now = explain::again(&local.node, &local.node.config.load_full(), &record).await?;
     let now = now.ok_or_else(|| AdminError::not_found("call to an API with the request", request))?;
-    let emails = Emails::of(local, users_of(std::iter::once(&record))).await?;
-    Ok(ExplanationView { recorded: then(&record, &emails), ..view(now) })
+    let names = Names::of(local, &[&record]).await?;
+    Ok(ExplanationView { recorded: then(&record, &names), ..view(now) })
 }
 
-fn then(record: &AuditRecord, emails: &Emails) -> Option<RecordedView> {
+fn then(record: &AuditRecord, names: &Names) -> Option<RecordedView> {
     let Event::Call(call) = &record.event else { return None };
     let row = summary(record);
     let (needed, held) = (call.scopes_needed.clone(), call.scopes_held.clone());
-    let who = emails.name(row.who, record);
+    let who = names.who(row.who, record);
     Some(RecordedView { time: record.time, who, what: row.what, decision: row.decision, needed, held })
 }
 

@@ -119,6 +119,9 @@ pub struct AuditEntry {
     /// The organization whose log it belongs to; `null` is the operator's own.
     #[schema(value_type = Option<String>)]
     pub org: Option<OrgId>,
+    /// That organization's name. Left out where the log of one organization is read for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_name: Option<String>,
     /// The client and the user, by name where one is known.
     pub who: String,
     /// The method and path, the tool, or the event's name.
