@@ -1,15 +1,22 @@
 //! Names in YAML and JSON, however they are spelt there.
 
+use serde::de::IgnoredAny;
+
 /// Whether whoever reads `body` as YAML or JSON may find one of `names` in it. What can't be told for certain may have it: texts that
 /// are not UTF-8, and tags by which a name could stand there in another form.
 #[must_use]
 pub fn may_have(body: &[u8], names: &[String]) -> bool {
     let Ok(text) = std::str::from_utf8(body) else { return true };
-    if text.contains('\0') || has_tags(text) {
+    if text.contains('\0') || (!is_json(text) && has_tags(text)) {
         return true;
     }
     let plain = folded(&unescaped(text));
     names.iter().any(|name| plain.contains(&folded(name)))
+}
+
+/// Whether it is JSON, in which nothing outside of quotes could be a tag.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Whether something says that a name is in base64 (`!!binary`), or could: with a tag in full, in escapes, or by a handle of its own.
@@ -102,6 +109,7 @@ mod tests {
             "name: g\ninterval: 1m\nrules:\n- record: a:b\n  expr: sum by (tenant) (rate(x{job!~\"a\\\\.b|\\\\d+\", le!=\"0.5\"}[5m]))\n",
             "name: g\nrules:\n- alert: Full\n  expr: |\n    100 * a / b > 90\n  annotations: {summary: \"{{ $value }}% full!!\", path: 'C:\\temp\\x'}\n",
             "name: source\nlabels: {tenants: all}\n",
+            r#"{"name":"g","rules":[{"expr":"a !< b and (?!<x)","labels":{"a":"!!binary"}}]}"#,
             r#"{"name":"\u","rules":[{"expr":"up{a=~\"\\w+\\xZZ\"}"}]}"#,
             "name: \"é\\xe9\\U0001F600\"\n",
         ] {
