@@ -362,7 +362,8 @@ impl Api {
     pub fn holds_bodies(&self) -> bool {
         let by_body =
             matches!(self.tenancy.tell, Some(Tell::Label { .. } | Tell::Index { .. } | Tell::Header { label: Some(_), .. }));
-        by_body || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
+        let by_route = self.routes.iter().any(|(_, _, route)| !route.body_without.is_empty());
+        by_body || by_route || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
     }
 
     /// The route of a canonical path below the mount.

@@ -227,6 +227,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             namespace_captures: Vec::new(),
             index_captures: Vec::new(),
             index_body: None,
+            body_without: Vec::new(),
             rates: List::default(),
             max_concurrent: None,
             max_body: None,

@@ -176,6 +176,8 @@ pub enum NamedBy {
     Header,
     /// In a query parameter that tells upstreams the organization.
     Query,
+    /// In its body, or it can't be told that it does not.
+    Body,
 }
 
 /// Why an upstream can't be told who calls.
@@ -290,6 +292,7 @@ impl Denial {
             Self::Organization(NamedBy::Host) => "other_organization_host",
             Self::Organization(NamedBy::Header) => "other_organization_header",
             Self::Organization(NamedBy::Query) => "other_organization_query",
+            Self::Organization(NamedBy::Body) => "other_organization_body",
             Self::Index { .. } => "other_organization_index",
             Self::Scopes { grantable: true, .. } => "insufficient_scope",
             Self::Scopes { grantable: false, .. } => "permission_missing",
@@ -418,6 +421,9 @@ impl Denial {
                 format!("{}; get a new token, by refresh or by authorizing again.", capital(&refusal.to_string()))
             }
             Self::Audience => "The token was issued for another resource. Request one with this API as `resource`.".into(),
+            Self::Organization(NamedBy::Body) => {
+                "The body names other tenants, or can't be read for certain. Write it without, in UTF-8, not compressed.".into()
+            }
             Self::Organization(_) => {
                 "The request names an organization that the token is not bound to. Authorize again and choose that organization."
                     .into()

@@ -1,20 +1,26 @@
-//! Forms that name a tenant. Servers read parameters of the URL and fields of a form alike, and the form's first; so a
-//! parameter that may not be in the URL may not be in a form either.
+//! Bodies that name a tenant. What may not be in the URL may not be in a form either, for servers read both alike, the form first; and some
+//! routes take bodies that could say whose data they are about.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::authorize::{self, Permit};
 use super::denial::{Denial, NamedBy};
-use super::narrow;
+use super::{narrow, spelt};
 use crate::labels::Refused;
 
-/// Whether the body of a permitted request is a form that could name a tenant, and so has to be read before it goes on.
+/// Whether the body of a permitted request could name a tenant, and so has to be read before it goes on: as a form, or where its route
+/// says so.
 ///
 /// # Errors
 /// When it could, and is none that every server reads alike.
 pub fn decides(permit: &Permit, headers: &HeaderMap) -> Result<bool, Denial> {
-    let bound = permit.principal().is_some() && !permit.api().tenancy.forbidden_query.is_empty();
+    let known = permit.principal().is_some();
+    if known && !permit.rule().body_without.is_empty() {
+        let coded = headers.contains_key(CONTENT_ENCODING);
+        return if coded { Err(Denial::Organization(NamedBy::Body)) } else { Ok(true) };
+    }
+    let bound = known && !permit.api().tenancy.forbidden_query.is_empty();
     match kind(headers) {
         Kind::Other => Ok(false),
         _ if !bound => Ok(false),
@@ -29,11 +35,15 @@ pub fn is_one(headers: &HeaderMap) -> bool {
     kind(headers) == Kind::Form
 }
 
-/// Refuses a form with a parameter that names a tenant.
+/// Refuses a form with a parameter that names a tenant, and a body with what its route takes none with.
 ///
 /// # Errors
 /// When it has one.
 pub fn check(permit: &Permit, body: &[u8]) -> Result<(), Denial> {
+    let without = &permit.rule().body_without;
+    if !without.is_empty() && spelt::may_have(body, without) {
+        return Err(Denial::Organization(NamedBy::Body));
+    }
     let named = authorize::names_tenant(body, &permit.api().tenancy.forbidden_query);
     if named { Err(Denial::Organization(NamedBy::Query)) } else { Ok(()) }
 }

@@ -34,6 +34,7 @@ pub mod shadow;
 pub mod shares;
 pub mod silence;
 pub mod sizes;
+pub mod spelt;
 pub mod status;
 pub mod strangers;
 pub mod streams;

@@ -238,6 +238,7 @@ fn unmatched() -> Route {
         namespace_captures: Vec::new(),
         index_captures: Vec::new(),
         index_body: None,
+        body_without: Vec::new(),
         operation: None,
         enforce: None,
         blind_to: Vec::new(),

@@ -141,19 +141,21 @@ fn client(session: &Session, prepared: &Prepared) -> Option<SocketAddr> {
     Some(seen::client(peer, &session.req_header().headers, |ip| prepared.config.listen.is_trusted(ip)))
 }
 
-/// The message of a request to an MCP API, or a short form that could name a tenant, read so that pingora replays it. Any other
-/// body is left where it is.
+/// The message of a request to an MCP API, or a short body that could name a tenant, read so that pingora replays it. Any other body is
+/// left where it is.
 async fn message(session: &mut Session, prepared: &Prepared, memory: &Arc<Memory>) -> Result<Message> {
     let head = session.req_header();
     let declared = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let form = declared.is_some_and(|n| n <= MESSAGE) && forms::is_one(&head.headers);
-    let decides = |api: &Api| match api.kind {
+    let short = declared.is_some_and(|n| n <= MESSAGE);
+    let form = short && forms::is_one(&head.headers);
+    let without = |api: &Api, below: &str| api.route_of(below, &head.method).is_some_and(|route| !route.body_without.is_empty());
+    let decides = |api: &Api, below: &str| match api.kind {
         ApiKind::Mcp(_) => head.method == Method::POST,
-        ApiKind::Http => form && !api.tenancy.forbidden_query.is_empty(),
+        ApiKind::Http => (form && !api.tenancy.forbidden_query.is_empty()) || (short && without(api, below)),
     };
     // The path that the decision is about: one that has none is refused there.
     let Ok(path) = canonicalize(head.uri.path()) else { return Ok(Message::Elsewhere) };
-    if !prepared.config.api_at(path.as_str()).is_some_and(|(api, _)| decides(api)) {
+    if !prepared.config.api_at(path.as_str()).is_some_and(|(api, below)| decides(api, below)) {
         return Ok(Message::Elsewhere);
     }
     if declared.is_some_and(|n| n > MESSAGE) {

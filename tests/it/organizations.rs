@@ -222,6 +222,34 @@ async fn a_frozen_users_tokens_are_refused_at_once_and_work_again_thawed_on_post
     frozen(Gateway::start_on_postgres().await).await;
 }
 
+/// A group of Mimir's rules may say whose metrics it is about.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_about_no_other_tenant() {
+    let more = "[[apis]]\nname = \"mimir\"\nmount = \"/mimir\"\npack = \"mimir\"\nupstream = \"plain\"\n\
+                [roles.all]\npermissions = [\"rules:write\"]\n";
+    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let acme = gw.open_caller("acme", &["all"], "rules:write").await;
+    let post = |body: &str| {
+        let request = Request::new("POST", "/mimir/prometheus/config/v1/rules/team").bearer(&acme.token);
+        request.header("Content-Type", "application/yaml").body(body)
+    };
+    let own = "name: g\nrules: [{record: \"a:b\", expr: up}]\n";
+    for (request, told) in [
+        (post(own), "allowed"),
+        (post("name: g\nsource_tenants: [beta]\nrules: []\n"), "other_organization_body"),
+        (post("name: g\n\"\\x73ource_tenants\": [beta]\nrules: []\n"), "other_organization_body"),
+        (post(own).header("Content-Encoding", "gzip"), "other_organization_body"),
+    ] {
+        let before = gw.upstream.count();
+        let answer = ask(gw.running.public, &request).await;
+        assert_eq!(reason(&gw.record_of(&answer).await), told, "{answer:?}");
+        let (status, arrived) = if told == "allowed" { (200, 1) } else { (403, 0) };
+        assert_eq!((answer.status, gw.upstream.count() - before), (status, arrived), "{answer:?}");
+        assert_eq!(gw.upstream.last().body, own.as_bytes());
+    }
+    gw.running.stop().await;
+}
+
 /// Grafana's own paths name its organizations too, and one path of `VictoriaMetrics` all of its tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_means_the_organization_to_the_upstream_too() {

@@ -129,9 +129,11 @@ fn routes(old: &Api, new: &Api) -> Vec<Impact> {
         let org = org.map(|effect| (effect, format!("{id} names the organization elsewhere in its path (org_captures)")));
         let bound = was.index_captures != is.index_captures || was.index_body != is.index_body;
         let bound = bound.then(|| (Effect::Changes, format!("{id} names indices elsewhere")));
+        let bodies = was.body_without != is.body_without;
+        let bodies = bodies.then(|| (Effect::Changes, format!("{id} takes other bodies (body_without)")));
         let blind = was.blind_to != is.blind_to;
         let blind = blind.then(|| (Effect::Changes, format!("{id} does without other ways of the tenant (blind_to)")));
-        [certificate, token, narrowed, org, bound, blind].into_iter().flatten()
+        [certificate, token, narrowed, org, bound, bodies, blind].into_iter().flatten()
     })
     .map(|(effect, what)| Impact::told(effect, "route", what))
     .collect()

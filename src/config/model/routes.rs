@@ -27,6 +27,8 @@ pub struct Route {
     pub index_captures: Vec<String>,
     /// How its bodies name indices.
     pub index_body: Option<IndexBody>,
+    /// Names that its bodies must not have.
+    pub body_without: Vec<String>,
     /// What `{operation}` stands for in a path prefix.
     pub operation: Option<String>,
     /// Where a request names series or streams; without it, label tenancy refuses it.

@@ -163,6 +163,7 @@ const fn plain(id: RouteId, access: Access) -> Route {
         namespace_captures: Vec::new(),
         index_captures: Vec::new(),
         index_body: None,
+        body_without: Vec::new(),
         operation: None,
         enforce: None,
         blind_to: Vec::new(),
@@ -247,6 +248,9 @@ fn draft(
             found.error(at.key(key).index(i), format!("the pattern captures no {capture:?}"), way_out);
         }
     }
+    for i in raw.body_without.iter().enumerate().filter(|(_, name)| name.is_empty()).map(|(i, _)| i) {
+        found.error(at.key("body_without").index(i), "is empty", "name what no body may have");
+    }
     operation(raw, at, found);
     services::upgrade(raw, at, found);
     limits::caps(raw, at, found);
@@ -273,6 +277,7 @@ fn draft(
             namespace_captures: raw.namespace_captures.clone(),
             index_captures: raw.index_captures.clone(),
             index_body: raw.index_body,
+            body_without: raw.body_without.clone(),
             operation: raw.operation.clone(),
             enforce: raw.enforce,
             blind_to: raw.blind_to.clone(),

@@ -54,6 +54,10 @@ pub struct RawRoute {
     /// How its bodies name indices.
     #[serde(default)]
     pub index_body: Option<IndexBody>,
+    /// Names that its bodies, YAML or JSON, must not have, however they are spelt there: by them one would name other tenants. Bodies are
+    /// read for it before they go on, up to `limits.max_mcp_body`.
+    #[serde(default)]
+    pub body_without: Vec<String>,
     /// How often it may be called, besides the rates of its API.
     #[serde(default)]
     pub rates: List<RawRate>,

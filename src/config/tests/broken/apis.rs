@@ -158,6 +158,7 @@ fn routes_that_nobody_could_tell_apart_are_refused() {
         (route("b", "/x", "methods = [\"GET\"]\nscopes = []"), &["apis[0].routes[1].scopes"]),
         (route("b", "/x", "methods = [\"GET\"]\nscopes = [\"audit:read\"]\npublic = true"), &["apis[0].routes[1].public"]),
         (route("b", "/x", &format!("{get}\norg_captures = [\"x\"]")), &["apis[0].routes[1].org_captures[0]"]),
+        (route("b", "/x", &format!("{get}\nbody_without = [\"\"]")), &["apis[0].routes[1].body_without[0]"]),
         (
             "[[apis]]\nname = \"a\"\nmount = \"/a\"\nupstream = \"u\"\npack = \"prometheus\"\n".to_owned(),
             &["apis[1].name", "apis[1].mount"],
