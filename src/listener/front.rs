@@ -216,7 +216,8 @@ impl ProxyHttp for Front {
         respond::disclose(head, &forwarding.permit, forwarding.origin.as_ref())?;
         if let Some(attempt) = &forwarding.attempt {
             let (permit, request, endpoint) = (&*forwarding.permit, &forwarding.request, attempt.endpoint());
-            location::lead_back(head, &Way { config: &prepared.config, permit, request, endpoint })?;
+            let identity = &forwarding.identity;
+            location::lead_back(head, &Way { config: &prepared.config, permit, request, endpoint, identity })?;
         }
         let apart = pages::is_apart(forwarding.permit.api(), forwarding.request.host(), &prepared.config);
         pages::fence(head, apart)?;
