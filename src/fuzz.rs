@@ -6,6 +6,7 @@ pub use crate::authorizer::fuzz::{authorizer_grpc, authorizer_http};
 pub use crate::config::fuzz::configuration;
 pub use crate::gateway::fuzz::{forwarded, path, tenant};
 pub use crate::gateway::hygiene::fuzz::head;
+pub use crate::gateway::location::fuzz::references;
 pub use crate::indices::fuzz::indices;
 pub use crate::labels::fuzz::{label_parameters, logql, promql, silences};
 pub use crate::listener::fuzz::frames;
@@ -23,7 +24,7 @@ mod tests;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The functions with their names, which are those of the programs in `fuzz/fuzz_targets` and of the seeds in `fuzz/corpus`.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     ("audit_batch", audit_batch),
     ("authorizer_grpc", authorizer_grpc),
     ("authorizer_http", authorizer_http),
@@ -46,6 +47,7 @@ pub const TARGETS: [Target; 27] = [
     ("pkce", pkce),
     ("promql", promql),
     ("redirect_uri", redirect_uri),
+    ("references", references),
     ("registration", registration),
     ("scopes", scopes),
     ("silences", silences),

@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod authorize;
+pub mod deadline;
 pub mod decide;
 pub mod denial;
 pub mod explain;

@@ -127,6 +127,8 @@ pub(super) struct Forwarding {
     pub(super) filter: Option<ListFilter>,
     pub(super) metrics: Arc<RouteMetrics>,
     pub(super) decided: Duration,
+    /// How long its caller waits, where it is a call and says so.
+    pub(super) deadline: Option<Duration>,
     pub(super) first_byte: Option<Duration>,
     pub(super) status: u16,
     /// How it ended, where it is a gRPC call.

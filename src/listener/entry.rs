@@ -23,6 +23,7 @@ use super::tls::{self, Worth};
 use super::waiting::is_http2;
 use crate::config::{Config, Target};
 use crate::gateway::authorize::Permit;
+use crate::gateway::deadline;
 use crate::gateway::decide::{self, About, Admitted, Decided, Refusal};
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::holds;
@@ -259,6 +260,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         watch: None,
         filter: None,
         decided: ctx.started.elapsed(),
+        deadline: deadline::of(&session.req_header().headers),
         first_byte: None,
         status: 0,
         called: None,

@@ -23,6 +23,7 @@ use super::protocol;
 use super::waiting;
 use crate::audit::Journal;
 use crate::config::ApiKind;
+use crate::gateway::deadline;
 use crate::gateway::denial::{Denial, UpstreamFault};
 use crate::gateway::index;
 use crate::gateway::location::{self, Way};
@@ -97,6 +98,9 @@ impl ProxyHttp for Front {
         let limits = &ctx.prepared.config.listen.limits;
         session.set_read_timeout(Some(limits.body_timeout));
         session.set_write_timeout(Some(limits.write_timeout));
+        // To whom what comes before an answer means nothing (RFC 9110 §15.2).
+        let is_old = session.req_header().version == http::Version::HTTP_10;
+        session.as_downstream_mut().set_ignore_info_resp(is_old);
         session.set_total_drain_timeout(Some(Duration::from_secs(5)));
         Ok(())
     }
@@ -144,6 +148,7 @@ impl ProxyHttp for Front {
     async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
         let prepared = Arc::clone(&ctx.prepared);
         let issuer = &prepared.config.issuer;
+        let elapsed = ctx.started.elapsed();
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
         let Some(endpoint) = forwarding.attempt.as_ref().map(Attempt::endpoint) else {
             return Err(Error::new(ErrorType::InternalError));
@@ -165,6 +170,9 @@ impl ProxyHttp for Front {
         };
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
         waiting::keep_te(session, head)?;
+        if let Some(deadline) = forwarding.deadline {
+            head.insert_header(deadline::TIMEOUT, deadline::written(deadline.saturating_sub(elapsed)))?;
+        }
         protocol::go_ahead(session, head, forwarding).await?;
         if forwarding.inflates() {
             index::fit(head);
@@ -196,7 +204,7 @@ impl ProxyHttp for Front {
 
     async fn response_filter(&self, session: &mut Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
         if head.status.is_informational() && head.status != 101 {
-            return Ok(());
+            return protocol::hint(head, ctx);
         }
         let (elapsed, http2, prepared) = (ctx.started.elapsed(), waiting::is_http2(session), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
@@ -216,7 +224,8 @@ impl ProxyHttp for Front {
         respond::disclose(head, &forwarding.permit, forwarding.origin.as_ref())?;
         if let Some(attempt) = &forwarding.attempt {
             let (permit, request, endpoint) = (&*forwarding.permit, &forwarding.request, attempt.endpoint());
-            location::lead_back(head, &Way { config: &prepared.config, permit, request, endpoint })?;
+            let identity = &forwarding.identity;
+            location::lead_back(head, &Way { config: &prepared.config, permit, request, endpoint, identity })?;
         }
         let apart = pages::is_apart(forwarding.permit.api(), forwarding.request.host(), &prepared.config);
         pages::fence(head, apart)?;

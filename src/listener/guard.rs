@@ -36,10 +36,13 @@ impl Guard {
     fn watched(&self, stream: Stream, from: Option<IpAddr>, connection: &Connection) -> Stream {
         let Entrance { connections, metrics, .. } = self.entrance.clone();
         let Connection { hang_up, rest, begins, .. } = connection;
-        Box::new(Watched::new(stream, (Arc::clone(hang_up), Arc::clone(rest), Arc::clone(begins)), move || {
+        let counted = Arc::clone(&metrics);
+        let thrown_out = move || {
             metrics.connections_thrown_out.inc();
             connections.floods.note(from);
-        }))
+        };
+        let waits = (Arc::clone(hang_up), Arc::clone(rest), Arc::clone(begins));
+        Box::new(Watched::new(stream, waits, thrown_out, move || counted.streams_malformed.inc()))
     }
 }
 

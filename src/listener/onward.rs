@@ -106,7 +106,8 @@ fn sending(session: &mut Session, forwarding: &Forwarding, spans: &Spans, longes
 }
 
 fn spans(session: &Session, forwarding: &Forwarding, upstream: &Upstream) -> Spans {
-    Spans::of(&upstream.timeouts, &forwarding.permit.rule().timeouts, protocol::coming(forwarding, session.req_header()))
+    let coming = protocol::coming(forwarding, session.req_header());
+    Spans::of(&upstream.timeouts, &forwarding.permit.rule().timeouts, coming).within(forwarding.deadline)
 }
 
 /// The head of an answer came.
@@ -203,7 +204,7 @@ fn is_late(session: &Session, ctx: &mut Ctx) -> bool {
 /// An exchange broke. It is tried again only when that can't do anything twice: the method is idempotent, there is no body, and no
 /// byte was answered. An upstream that is slow is not asked twice.
 pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: &mut Error, reused: bool) {
-    let now = front.node.now();
+    let (now, elapsed) = (front.node.now(), ctx.started.elapsed());
     if is_late(session, ctx) {
         error.as_up();
         error.etype = ErrorType::ReadTimedout;
@@ -220,19 +221,21 @@ pub(super) fn broke(front: &Front, session: &mut Session, ctx: &mut Ctx, error: 
     error.set_retry(false);
     let Some(forwarding) = ctx.forwarding() else { return };
     let untouched = forwarding.first_byte.is_none() && session.response_written().is_none();
+    // A caller who waits for next to nothing finds every endpoint late.
+    let gave_up = late && forwarding.deadline.is_some_and(|deadline| elapsed >= deadline);
     let Some(attempt) = &mut forwarding.attempt else { return };
     // Whoever began to answer a call was reached; what breaks then says no more about the endpoint than it does of other answers.
     if forwarding.first_byte.is_some() {
         attempt.settle();
     }
     match (of_upstream, stale, stalled) {
-        (true, false, None) => {
+        (true, false, None) if !gave_up => {
             attempt.failed(now);
             forwarding.tried = forwarding.tried.and(attempt.index());
         }
         // A connection that the upstream closed while nobody used it says nothing about the endpoint, nor does a client that
         // stops sending: whoever could blame it on the endpoint could have it ejected.
-        (true, true, _) | (false, _, _) | (_, _, Some(_)) => attempt.forget(),
+        _ => attempt.forget(),
     }
     let repeatable = session.req_header().method.is_idempotent() && session.as_mut().is_body_empty();
     if of_upstream && !late && untouched && repeatable {

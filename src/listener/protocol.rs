@@ -1,16 +1,19 @@
 //! What the protocol of a request asks of its way to the upstream and back: gRPC, WebSocket, event streams, `100 Continue`, CORS.
 
-use http::header::{ACCEPT, CONTENT_TYPE, EXPECT, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use std::sync::Arc;
+
+use http::header::{ACCEPT, CONTENT_TYPE, EXPECT, LINK, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::ctx::Forwarding;
+use super::ctx::{Ctx, Forwarding};
 use crate::config::{ApiKind, RouteUpgrade, Traffic, UpstreamProtocol};
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::handshake;
+use crate::gateway::location::{self, Way};
 use crate::gateway::status::{self, Code, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS};
 use crate::gateway::upstream::{Coming, upgrade};
 
@@ -78,6 +81,19 @@ pub(super) async fn go_ahead(session: &mut Session, head: &mut RequestHeader, fo
         session.set_keepalive(keepalive);
     }
     Ok(())
+}
+
+/// What comes before an answer: that something does, and for `103 Early Hints` which links it will have. Anything else of it would be said
+/// before the answer itself is looked at, a cookie for our own origin among it.
+pub(super) fn hint(head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    let kept = |name: &HeaderName| name == LINK && head.status == StatusCode::EARLY_HINTS;
+    let others: Vec<_> = head.headers.keys().filter(|name| !kept(name)).cloned().collect();
+    for name in &others {
+        head.remove_header(name);
+    }
+    let config = Arc::clone(&ctx.prepared);
+    let Some(Forwarding { permit, request, identity, attempt: Some(attempt), .. }) = ctx.forwarding() else { return Ok(()) };
+    location::lead_back(head, &Way { config: &config.config, permit, request, endpoint: attempt.endpoint(), identity })
 }
 
 /// Whether an upstream refuses our credentials, not the client's: handing its challenge on would start a login for nothing.

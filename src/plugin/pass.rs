@@ -118,7 +118,7 @@ impl Pass {
 
     /// Makes the head that the client may see of the upstream's (`response_filter`): the request id, no cookies of the upstream's,
     /// which pages may read it, nothing that speaks for the origin, pages in a sandbox, and the MCP session that was opened in the form
-    /// that only its caller can use. `Location`, `Content-Location` and `Refresh` lead through the mount. Where the answer has
+    /// that only its caller can use. `Location`, `Content-Location`, `Refresh` and `Link` lead through the mount. Where the answer has
     /// lists of an MCP server, [`Self::piece`] filters them.
     ///
     /// # Errors
@@ -128,7 +128,8 @@ impl Pass {
         let cookies = if self.permit.is_as_it_came() { shadow::admitted_cookies(&head.headers) } else { Vec::new() };
         respond::disclose(head, &self.permit, self.origin.as_ref())?;
         if let Some(endpoint) = self.endpoint() {
-            let way = Way { config: &self.prepared.config, permit: &self.permit, request: &self.request, endpoint };
+            let (permit, request, identity) = (&self.permit, &self.request, &self.identity);
+            let way = Way { config: &self.prepared.config, permit, request, endpoint, identity };
             location::lead_back(head, &way)?;
         }
         for cookie in cookies {

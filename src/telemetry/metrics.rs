@@ -135,6 +135,8 @@ pub struct Metrics {
     pub connections_refused: IntCounterVec,
     /// TLS handshakes that waited for their turn.
     pub handshakes_delayed: IntCounter,
+    /// Requests over HTTP/2 that were malformed, and reset before anybody could look at them.
+    pub streams_malformed: IntCounter,
     /// Connections ended because they flooded.
     pub connections_thrown_out: IntCounter,
     /// Handlers that panicked.
@@ -329,6 +331,8 @@ impl Default for Metrics {
             ),
             handshakes_delayed: b
                 .counter("tollgate_handshakes_delayed_total", "TLS handshakes that waited because their address begins many"),
+            streams_malformed: b
+                .counter("tollgate_streams_malformed_total", "Requests over HTTP/2 that were malformed, and reset"),
             connections_thrown_out: b.counter("tollgate_connections_thrown_out_total", "Connections ended because they flooded"),
             panics: b.counter("tollgate_panics_total", "Requests whose handler panicked"),
             registry,

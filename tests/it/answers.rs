@@ -173,6 +173,9 @@ async fn redirects_of_upstreams_lead_through_the_mount() {
         ("/open/a/b", "/open/", Some("/open/")),
         ("/open/open/b", "/open/", Some("/open/open/")),
         ("/open/a", "/a/", Some("/open/a/")),
+        // What it was told of us it says again, our own credentials never.
+        ("/open/a", "https://gw.test/a/", Some("/open/a/")),
+        (QUERY, "https://idp.example/?token=upstream-credential-5up3r", None),
     ] {
         let request = Request::get(path).bearer(&caller.token).header("X-Behave", "redirect").header("X-To", to);
         let response = ask(gw.running.public, &request).await;
@@ -180,6 +183,13 @@ async fn redirects_of_upstreams_lead_through_the_mount() {
         let refresh = wanted.map(|to| format!("0; url={to}"));
         let led = ["location", "content-location", "refresh"].map(|name| response.header(name));
         assert_eq!(led, [wanted, wanted, refresh.as_deref()], "{path} {to}");
+        // Programs that follow links resolve few that are not whole.
+        let whole = wanted.map(|led| {
+            if to.starts_with("http") && led.starts_with('/') { format!("https://gw.test{led}") } else { led.to_owned() }
+        });
+        assert_eq!(response.header("link").map(str::to_owned), whole.map(|to| format!("<{to}>; rel=next")), "{path} {to}");
     }
+    let made = Request::new("POST", "/open/a").body("{}").header("X-Behave", "created").header("X-To", "/a/7");
+    assert_eq!(ask(gw.running.public, &made).await.header("location"), Some("/open/a/7"));
     gw.running.stop().await;
 }

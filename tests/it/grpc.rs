@@ -194,3 +194,61 @@ async fn a_stream_of_messages_ends_with_its_permission() {
         gw.running.stop().await;
     }
 }
+
+/// What a caller waits is the longest that a call takes, and the upstream is told what is left of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_takes_no_longer_than_its_caller_waits() {
+    let (gw, collector) = start().await;
+    let caller = caller(&gw).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    for (number, path) in [ECHO, &format!("/whole{ECHO}")].into_iter().enumerate() {
+        let silent = call(path, &caller.token, &[("x-behave", "silent"), ("grpc-timeout", "300m")]);
+        let response = conn.ask(silent, Some(message())).await.expect("an answer");
+        refused(&response, "4", "upstream_timeout");
+        let told = collector.called(number + 1).await.header("grpc-timeout").to_owned();
+        let left: u32 = told.strip_suffix('u').expect("microseconds").parse().expect("a number");
+        assert!((1..300_000).contains(&left), "{told}");
+    }
+    let begun = call(ECHO, &caller.token, &[("x-behave", "stream"), ("grpc-timeout", "300m")]);
+    let (head, mut body) = conn.start(begun, Some(message())).await.expect("an answer");
+    assert_eq!(head.status, 200);
+    assert!(http2::data(&mut body).await.expect("no clean end").is_err());
+    within("the reset", collector.reset()).await;
+    // Nobody has an endpoint left out by waiting for nothing.
+    for _ in 0..8 {
+        let hasty = call(ECHO, &caller.token, &[("x-behave", "silent"), ("grpc-timeout", "1n")]);
+        refused(&conn.ask(hasty, Some(message())).await.expect("an answer"), "4", "upstream_timeout");
+    }
+    let sound = conn.ask(call(ECHO, &caller.token, &[("grpc-timeout", "1H")]), Some(message())).await.expect("an answer");
+    assert_eq!((sound.status, sound.header("grpc-status")), (200, None), "{sound:?}");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_its_client_gives_up_ends_at_the_upstream() {
+    for behave in ["silent", "stream"] {
+        let (gw, collector) = start().await;
+        let caller = caller(&gw).await;
+        let mut conn = http2::Conn::open(gw.running.public).await;
+        let (mut send, _answer) = conn.open_stream(call(ECHO, &caller.token, &[("x-behave", behave)])).await.expect("a stream");
+        send.send_data(message(), behave == "silent").expect("sent");
+        collector.called(1).await;
+        send.send_reset(h2::Reason::CANCEL);
+        within("the reset", collector.reset()).await;
+        gw.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_messages_are_compressed_is_between_the_two_ends() {
+    let (gw, collector) = start().await;
+    let caller = caller(&gw).await;
+    let mut conn = http2::Conn::open(gw.running.public).await;
+    let said = [("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip, identity"), ("x-behave", "missing")];
+    let compressed = Bytes::from_static(&[1, 0, 0, 0, 3, 0x1f, 0x8b, 0xff]);
+    conn.ask(call(ECHO, &caller.token, &said), Some(compressed.clone())).await.expect("an answer");
+    let seen = collector.called(1).await;
+    assert_eq!((seen.header("grpc-encoding"), seen.header("grpc-accept-encoding")), ("gzip", "gzip, identity"));
+    assert_eq!(seen.body, compressed);
+    gw.running.stop().await;
+}

@@ -19,6 +19,7 @@ mod floods;
 mod grpc;
 mod harness;
 mod hooks;
+mod hostile;
 mod hygiene;
 mod identity;
 mod indices;

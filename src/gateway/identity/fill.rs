@@ -17,6 +17,17 @@ pub fn of_org(template: &Template, permit: &Permit, org: &Org) -> String {
     })
 }
 
+/// The same at an API whose route is not known; `None` where the route decides.
+#[must_use]
+pub fn at_other(template: &Template, api: &Api, org: &Org) -> Option<String> {
+    let mut is_whole = true;
+    let text = template.fill(|name, out| {
+        is_whole &= name != Placeholder::Operation;
+        out.push_str(named(name, api, org));
+    });
+    is_whole.then_some(text)
+}
+
 /// A template that names who calls.
 #[must_use]
 pub fn of_caller(template: &Template, api: &Api, principal: &Principal) -> String {

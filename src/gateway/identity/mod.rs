@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-pub use fill::{of_caller, of_org};
+pub use fill::{at_other, of_caller, of_org};
 
 use super::authorize::Permit;
 use super::denial::{Denial, IdentityFault};
@@ -37,6 +37,11 @@ impl Identity {
         for (name, value) in &self.0 {
             headers.insert(name.clone(), value.clone());
         }
+    }
+
+    /// Those that prove something to whoever has them.
+    pub fn secrets(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.0.iter().map(|(_, value)| value).filter(|value| value.is_sensitive())
     }
 }
 

@@ -82,6 +82,15 @@ impl Spans {
         }
     }
 
+    /// The same for a caller who waits no longer than `deadline`.
+    #[must_use]
+    pub fn within(self, deadline: Option<Duration>) -> Self {
+        let Some(deadline) = deadline else { return self };
+        let least = |total: Option<Duration>| Some(total.map_or(deadline, |total| total.min(deadline)));
+        let stream = self.stream.map(|stream| Stream { total: least(stream.total), ..stream });
+        Self { total: least(self.total), stream, ..self }
+    }
+
     /// Those of a whole answer until it begins, and after that those of what it is. pingora has one limit for both.
     fn either(whole: &Self, events: &Self) -> Self {
         if whole == events {

@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn frames_that_say_nothing_are_counted_and_others_are_not() {
         let now = Instant::now();
-        for nothing in [Frame::Control, Frame::EmptyBody, Frame::Goaway(0)] {
+        for nothing in [Frame::Control, Frame::EmptyBody, Frame::Reset(8), Frame::Goaway(0)] {
             assert_eq!(sends(&mut Allowance::new(now), nothing, now), FREE, "{nothing:?}");
         }
         for something in [Frame::Headers, Frame::Body] {

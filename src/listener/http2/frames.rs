@@ -5,6 +5,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
 const PADDED: u8 = 8;
 /// The most that padding takes: its length and itself.
@@ -26,6 +27,8 @@ pub(super) enum Frame {
     EmptyBody,
     /// Anything else that is about the connection itself.
     Control,
+    /// A stream ends for this reason.
+    Reset(u32),
     /// The connection ends for this reason (RFC 9113 §7).
     Goaway(u32),
 }
@@ -82,11 +85,12 @@ impl Frames {
     }
 
     const fn frame(&self) -> Frame {
-        let [.., a, b, c, d] = self.payload;
+        let [e, f, g, h, a, b, c, d] = self.payload;
         match self.head[3] {
             DATA if self.length() == 0 || (self.head[4] & PADDED != 0 && self.length() <= PADDING) => Frame::EmptyBody,
             DATA => Frame::Body,
             HEADERS => Frame::Headers,
+            RST_STREAM => Frame::Reset(u32::from_be_bytes([e, f, g, h])),
             GOAWAY => Frame::Goaway(u32::from_be_bytes([a, b, c, d])),
             _ => Frame::Control,
         }
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn frames_are_told_by_what_they_carry() {
-        let cases: [(u8, u8, &[u8], Frame); 11] = [
+        let cases: [(u8, u8, &[u8], Frame); 12] = [
             (DATA, 0, b"x", Frame::Body),
             (DATA, 1, b"", Frame::EmptyBody),
             (DATA, PADDED, &[0], Frame::EmptyBody),
@@ -152,6 +156,7 @@ mod tests {
             (9, 0, &[7; 2_000], Frame::Control),
             (200, 255, b"unknown", Frame::Control),
             (GOAWAY, 0, &[0, 0, 0, 1, 0, 0, 0, 11, 1, 2, 3], Frame::Goaway(11)),
+            (RST_STREAM, 0, &[0, 0, 0, 1], Frame::Reset(1)),
             (GOAWAY, 0, &[0, 0], Frame::Goaway(0)),
         ];
         for (kind, flags, payload, wanted) in cases {

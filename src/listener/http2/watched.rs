@@ -23,6 +23,8 @@ use crate::listener::rest::{Rest, Resting};
 
 /// Why somebody is thrown out (RFC 9113 §7).
 const ENHANCE_YOUR_CALM: u32 = 11;
+/// Why a stream is reset whose request nobody but the library has seen.
+const PROTOCOL_ERROR: u32 = 1;
 const COMPRESSION_ERROR: u32 = 9;
 
 /// A `GOAWAY` that says so; any stream may have been worked on, so that nobody sends one again.
@@ -30,6 +32,9 @@ const CALM: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0,
 
 /// Called once, when the connection is thrown out.
 type ThrownOut = Box<dyn FnOnce() + Send + Sync>;
+
+/// Called for each request that is malformed.
+type Malformed = Box<dyn Fn() + Send + Sync>;
 
 /// What pingora reads and writes, looked at as it passes. What is HTTP/2 isn't changed, and of anything else only the request
 /// line is looked at: see [`Lines`].
@@ -48,21 +53,24 @@ struct Watch {
     sent: Frames,
     allowance: Allowance,
     thrown_out: Option<ThrownOut>,
+    malformed: Malformed,
 }
 
 impl Watched {
-    /// Tells when the connection is thrown out, whoever does it; reads nothing more once `hang_up` is thrown, unless it
+    /// Tells when the connection is thrown out, whoever does it, and of each request that is reset as malformed; reads nothing more once `hang_up` is thrown, unless it
     /// speaks HTTP/2, and nothing while it rests.
     pub(in crate::listener) fn new(
         inner: Stream,
         (hang_up, rest, begins): (Arc<HangUp>, Arc<Rest>, Arc<Begins>),
         thrown_out: impl FnOnce() + Send + Sync + 'static,
+        malformed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let watch = Watch {
             received: Frames::default(),
             sent: Frames::default(),
             allowance: Allowance::new(Instant::now()),
             thrown_out: Some(Box::new(thrown_out)),
+            malformed: Box::new(malformed),
         };
         let (resting, lines) = (Resting::default(), Lines::new(begins));
         Self { inner, speaks: Speaks::NOTHING, watch, hang_up, rest, resting, lines }
@@ -111,10 +119,13 @@ impl Watch {
     }
 
     fn sent(&mut self, piece: &[u8]) {
-        let Self { sent, allowance, .. } = self;
+        let Self { sent, allowance, malformed, .. } = self;
         let mut calmed = false;
         sent.follow(piece, |frame| {
             allowance.sent(frame);
+            if frame == Frame::Reset(PROTOCOL_ERROR) {
+                malformed();
+            }
             calmed |= matches!(frame, Frame::Goaway(ENHANCE_YOUR_CALM | COMPRESSION_ERROR));
         });
         if calmed {

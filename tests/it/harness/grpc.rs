@@ -173,6 +173,12 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, 
         shared.note(|log| log.calls.push(call));
         return if behave == "stream" { pour(send, messages, shared).await } else { echo(body, send).await };
     }
+    if behave == "silent" {
+        shared.note(|log| log.calls.push(call));
+        let reason = std::future::poll_fn(|cx| respond.poll_reset(cx)).await?;
+        shared.note(|log| log.reset.push(reason));
+        return Ok(());
+    }
     let mut received = Vec::new();
     while let Some(data) = body.data().await {
         let data = data?;

@@ -222,8 +222,10 @@ fn answer(behave: &str, seen: &Seen) -> String {
         "cookie" => json("Set-Cookie: a=b; Path=/\r\nX-Upstream: yes\r\nX-Request-Id: theirs\r\n", "200 OK", "{}"),
         "redirect" => {
             let to = seen.header("x-to");
-            json(&format!("Location: {to}\r\nContent-Location: {to}\r\nRefresh: 0; url={to}\r\n"), "307 Temporary Redirect", "{}")
+            let named = format!("Location: {to}\r\nContent-Location: {to}\r\nRefresh: 0; url={to}\r\nLink: <{to}>; rel=next\r\n");
+            json(&named, "307 Temporary Redirect", "{}")
         }
+        "created" => json(&format!("Location: {}\r\n", seen.header("x-to")), "201 Created", "{}"),
         "page" => PAGE.replace("{length}", &SCRIPT.len().to_string()) + SCRIPT,
         "fail" => json("", "500 Internal Server Error", "{}"),
         "open" => json(

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, block, frame};
+use crate::harness::http1::{Request, ask};
 use crate::harness::{Gateway, within};
 
 type Field = (&'static str, &'static str);
@@ -135,8 +136,11 @@ async fn a_malformed_request_ends_its_stream_unheard() {
         ("upgrade", with(("upgrade", "websocket"))),
         ("te of something else", with(("te", "gzip"))),
     ];
+    let mut resets = 0;
     for (name, fields) in rows {
         let outcome = within(name, sent(gw.running.public, &fields)).await;
+        resets += u32::from(outcome == Outcome::Reset);
+        assert!(outcome == Outcome::Reset || !name.ends_with("in a query"), "{name}: {outcome:?}");
         let refused = match outcome {
             Outcome::Answered(status) => status == 400 && name == "a path that is none",
             Outcome::Reset | Outcome::Goaway | Outcome::Closed => true,
@@ -144,6 +148,12 @@ async fn a_malformed_request_ends_its_stream_unheard() {
         assert!(refused, "{name}: {outcome:?}");
         assert_eq!(gw.upstream.count(), 1, "{name}: nobody heard of it");
     }
+    // No record tells of them, so that a number does.
+    let counted = format!("tollgate_streams_malformed_total {resets}\n");
+    within("the count", async {
+        while !ask(gw.running.admin, &Request::get("/metrics").host("127.0.0.1")).await.text().contains(&counted) {}
+    })
+    .await;
     gw.running.stop().await;
 }
 
