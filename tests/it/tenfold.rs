@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use tollgate::gateway::admission::Waited;
 use tollgate::gateway::overload::Overload;
 use tollgate::gateway::prepared::Prepared;
@@ -22,6 +23,9 @@ const HANGING: usize = 10;
 const SLOW: usize = 10;
 /// Ten times as many more.
 const MORE: usize = 10 * (HANGING + SLOW);
+
+/// Bytes of an answer that no socket takes at once.
+const LONG: usize = 16 << 20;
 
 const CROWD: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 
@@ -131,14 +135,17 @@ async fn ten_times_as_many_leave_nobody_without_an_answer() {
 
 /// Another public socket of the same node that is late whenever the test says so.
 fn beside(gw: &Gateway) -> (Listener, SocketAddr, Arc<Overload>) {
-    let node = &gw.running.node;
+    let (node, long) = (&gw.running.node, Bytes::from(vec![b'x'; LONG]));
     let overload = Arc::new(Overload::new(&node.config.load().listen.limits));
     let front = Front {
         node: Arc::clone(node),
         journal: gw.running.journal.clone(),
         streams: Arc::default(),
         metrics: Arc::clone(&gw.running.metrics),
-        local: Router::new().route("/oauth2/revoke", post(|| async {})).route("/login", get(|| async {})),
+        local: Router::new()
+            .route("/oauth2/revoke", post(|| async {}))
+            .route("/login", get(|| async {}))
+            .route("/settings/long", get(move || std::future::ready(long.clone()))),
         own_mcp: Router::new(),
         rates: Arc::default(),
         overload: Arc::clone(&overload),
@@ -196,6 +203,29 @@ async fn a_node_that_is_late_serves_who_asks_for_little() {
     let revoked = from([127, 0, 0, 2], &Request::new("POST", "/oauth2/revoke").body("token=x")).await;
     assert_eq!(revoked.status, 200, "what takes something away is not shed");
     is_shed(&from([127, 0, 0, 2], &Request::get("/login")).await, "a page");
+    listener.drain(PATIENCE).await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_slowly_holds_no_kept_place() {
+    let gw = Gateway::start_with(Setup { limits: "max_in_flight_per_address = 1", ..Setup::default() }).await;
+    let (listener, address, overload) = beside(&gw);
+    let mut hanging = Conn::open_from(CROWD, address).await;
+    hanging.send(&Request::get("/open/x").header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    let mut slow = Vec::new();
+    // More of one address than may have kept places.
+    for _ in 0..20 {
+        let mut conn = Conn::open_from(CROWD, address).await;
+        conn.send(&Request::get("/settings/long").bytes()).await;
+        assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
+        slow.push(conn);
+    }
+    assert_eq!(overload.load(), (1, 0), "only what hangs holds a place");
+    drop(slow);
+    gw.upstream.emit("");
+    assert_eq!(hanging.response().await.status, 200);
     listener.drain(PATIENCE).await;
     gw.running.stop().await;
 }
