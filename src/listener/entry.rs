@@ -88,6 +88,9 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
         }
         Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
     };
+    if let Some(turn) = front.overload.turn(apart, urgency) {
+        turn.called().await;
+    }
     if matches!(tls::worth(session), Worth::Outdated { required: true }) {
         session.set_keepalive(None);
         return refuse(&desk, session, ctx, Refusal { denial: Denial::Certificate, about: About::default() }).await;
