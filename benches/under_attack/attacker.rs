@@ -1,7 +1,8 @@
 //! Everything that is hostile, in a process of its own at the lowest priority: clients, and upstreams.
 
 use std::io::{BufRead as _, Write as _};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -9,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::attacks::{Attack, Tally, Targets, Upstreams};
 
+/// How long an attack may take until it is under way, and how often it is looked.
+const BEGINS: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(10);
 /// From one byte of a dripping answer to the next.
 const DRIP: Duration = Duration::from_millis(100);
 
@@ -27,15 +31,27 @@ pub(crate) fn serve() {
         } else if let Some(attack) = line.strip_prefix("start ").and_then(Attack::named) {
             let targets: Targets = targets.clone().expect("a target before an attack");
             let (tally, stop) = (Tally::shared(), CancellationToken::new());
-            let task = runtime.spawn(attack.run(targets, std::sync::Arc::clone(&tally), stop.clone()));
+            let task = runtime.spawn(attack.run(targets, Arc::clone(&tally), stop.clone()));
+            answer(if attack.is_beginning() { "started" } else { wait(attack, &tally) });
             under_way = Some((attack, tally, stop, task));
-            answer("started");
         } else if let Some((attack, tally, stop, task)) = under_way.take() {
             stop.cancel();
             runtime.block_on(task).expect("an attack ends by itself");
             answer(&if attack.is_counted() { tally.served() } else { tally.line() });
         }
     }
+}
+
+/// Waits until an attack is under way; says whether it is.
+fn wait(attack: Attack, tally: &Tally) -> &'static str {
+    let begun = Instant::now();
+    while !attack.is_under_way(tally) {
+        if begun.elapsed() > BEGINS {
+            return "not started";
+        }
+        std::thread::sleep(LOOK);
+    }
+    "started"
 }
 
 fn answer(line: &str) {

@@ -43,6 +43,8 @@ pub(crate) enum Attack {
     Plain,
     /// More good requests than the gate gets done.
     Overload,
+    /// Their beginning.
+    OverloadBegins,
     /// The same, each on a connection of its own.
     OverloadAnew,
     /// HTTP/2 streams that are reset at once, by the client or by a fault that it makes.
@@ -66,11 +68,12 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Elsewhere,
         Self::OtherDoor,
         Self::Plain,
         Self::Overload,
+        Self::OverloadBegins,
         Self::OverloadAnew,
         Self::Resets,
         Self::Frames,
@@ -89,6 +92,7 @@ impl Attack {
             Self::OtherDoor => "other-door",
             Self::Plain => "plain",
             Self::Overload => "overload",
+            Self::OverloadBegins => "overload-begins",
             Self::OverloadAnew => "overload-anew",
             Self::Resets => "resets",
             Self::Frames => "frames",
@@ -108,6 +112,7 @@ impl Attack {
             Self::OtherDoor => "(the same frames as below, to a socket that is not the gate's and closes in a millisecond)",
             Self::Plain => "(plain requests without a token, 8 connections)",
             Self::Overload => "requests of another organization, 1000 connections",
+            Self::OverloadBegins => "overload, its beginning: the same, measured from before they come",
             Self::OverloadAnew => "requests of another organization, 100 clients that connect for each",
             Self::Resets => "HTTP/2 rapid resets, 8 connections",
             Self::Frames => "HTTP/2 heads without end and empty frames, 8 connections",
@@ -132,7 +137,28 @@ impl Attack {
 
     /// Whether it is told what became of its requests.
     pub(crate) const fn is_counted(self) -> bool {
-        matches!(self, Self::Overload | Self::OverloadAnew)
+        matches!(self, Self::Overload | Self::OverloadBegins | Self::OverloadAnew)
+    }
+
+    /// Whether it is measured from before it begins, and not once it is under way.
+    pub(crate) const fn is_beginning(self) -> bool {
+        matches!(self, Self::OverloadBegins)
+    }
+
+    /// Whether all of its connections are there, and those that are answered have been.
+    pub(crate) fn is_under_way(self, tally: &Tally) -> bool {
+        let (connections, answers) = match self {
+            Self::Elsewhere => (0, 0),
+            Self::Plain | Self::TlsHandshakes => (FLOODS, FLOODS),
+            Self::Overload | Self::OverloadBegins => (CROWD, CROWD),
+            Self::OverloadAnew => (CROWD / 10, CROWD / 10),
+            Self::OtherDoor | Self::Resets | Self::Frames | Self::Windows => (FLOODS, 0),
+            Self::SlowClients | Self::TlsSilence => (SLOW, 0),
+            Self::SlowReaders | Self::BlackHole => (HANGING, 0),
+            Self::Drip => (HANGING, HANGING),
+        };
+        let of = |count: &AtomicU64| usize::try_from(count.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        of(&tally.connections) >= connections && of(&tally.answers).saturating_add(of(&tally.shed)) >= answers
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -152,9 +178,10 @@ impl Attack {
                 let script = Arc::new(scripts::plain(&targets));
                 repeated(FLOODS, |_| Client { script: Arc::clone(&script), pace: Pace::Ask, reads: true })
             }
-            Self::Overload | Self::OverloadAnew => {
+            Self::Overload | Self::OverloadBegins | Self::OverloadAnew => {
                 let script = Arc::new(scripts::get_with(&targets, &targets.others, "/bench/q"));
-                let (times, pace) = if self == Self::Overload { (CROWD, Pace::Ask) } else { (CROWD / 10, Pace::AskAnew) };
+                let anew = self == Self::OverloadAnew;
+                let (times, pace) = if anew { (CROWD / 10, Pace::AskAnew) } else { (CROWD, Pace::Ask) };
                 repeated(times, |_| Client { script: Arc::clone(&script), pace, reads: true })
             }
             Self::Resets => alternated(FLOODS, &scripts::resets(&targets)),

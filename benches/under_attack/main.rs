@@ -12,7 +12,8 @@
 //!
 //! The rows of `overload` are ten times as many requests at one time as the gate gets done, and more: good ones, of another
 //! organization and address, from clients that ask again at once whatever they are told. Below the table stands what became of them, and
-//! what each cost the gate at most: all of its CPU, over all that was asked.
+//! what each cost the gate at most: all of its CPU, over all that was asked. Every attack is measured once it is under way: its connections
+//! are there, and those that are answered have been. The row of the beginning is measured from before the first of them.
 //!
 //! The gate's memory is what `/proc` says of it before, at its highest, and after. The run fails when the healthy client gets a wrong
 //! answer or none, when an attack did not happen, or when the p99 beside one is beyond `--within` times the quiet one.
@@ -52,9 +53,12 @@ const LOAD_CORE: &str = "1";
 const ATTACKER: &str = "127.0.0.2";
 /// Where the healthy client is.
 const HEALTHY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// How long an attack runs before anything is measured, and how long its end is waited for.
+/// How long an attack that is under way runs before anything is measured, and how long its end is waited for.
 const BEGUN: Duration = Duration::from_secs(2);
 const OVER: Duration = Duration::from_secs(1);
+/// What is measured of the beginning of an attack, and how much of that is before it.
+const BEGINNING: Duration = Duration::from_secs(2);
+const BEFORE: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -202,17 +206,31 @@ fn beside(
     let before = memory(pid, "VmRSS:");
     // 5 makes now the start of what is the highest, see proc(5); where that is not allowed, it stays the start of the run.
     let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
-    attacker.tell(&format!("start {}", attack.name()));
-    std::thread::sleep(BEGUN);
+    let mut start = || assert_eq!(attacker.tell(&format!("start {}", attack.name())), "started", "{attack:?} got under way");
+    let mut before_it = Duration::ZERO;
+    if !attack.is_beginning() {
+        start();
+        std::thread::sleep(BEGUN);
+        before_it = BEGUN;
+    }
     let (used, asked) = (cpu_micros(&stat), Instant::now());
-    let Heard { latencies, wrong } = runtime.block_on(healthy.ask(span));
+    let Heard { latencies, wrong } = runtime.block_on(async {
+        if !attack.is_beginning() {
+            return healthy.ask(span).await;
+        }
+        let begins = async {
+            tokio::time::sleep(BEFORE).await;
+            start();
+        };
+        tokio::join!(healthy.ask(BEGINNING), begins).0
+    });
     // Answers may come long after the last was asked for, and the attack goes on until then.
     let (used, lasted) = (cpu_micros(&stat) - used, asked.elapsed());
     let tally = attacker.tell("stop");
     let most = memory(pid, "VmHWM:");
     std::thread::sleep(OVER);
     let busy = Duration::from_micros(used).as_secs_f64() / lasted.as_secs_f64();
-    let tally = if attack.is_counted() { costs(&tally, busy, BEGUN + lasted) } else { tally };
+    let tally = if attack.is_counted() { costs(&tally, busy, before_it + lasted) } else { tally };
     Measured { heard: Heard { latencies, wrong }, busy, memory: [before, most, memory(pid, "VmRSS:")], tally }
 }
 

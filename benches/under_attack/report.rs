@@ -17,6 +17,9 @@ pub(crate) struct Measured {
     pub(crate) tally: String,
 }
 
+/// How busy an overload keeps the gate at the least, in cores.
+const OVERLOADED: f64 = 0.8;
+
 /// All rounds, each with the quiet time before it.
 #[derive(Default)]
 pub(crate) struct Table(BTreeMap<Attack, Vec<(Measured, Heard)>>);
@@ -31,7 +34,7 @@ impl Table {
         self.0.iter().all(|(attack, rounds)| {
             rounds.iter().all(|(m, quiet)| {
                 let happened = !attack.touches_the_gate() || !m.tally.starts_with("0 connections");
-                let happened = happened && !(*attack == Attack::Overload && m.tally.contains(" 0 shed"));
+                let happened = happened && !(*attack == Attack::Overload && m.busy < OVERLOADED);
                 happened && m.heard.wrong + quiet.wrong == 0 && !m.heard.latencies.is_empty()
             })
         })

@@ -18,7 +18,7 @@ use crate::gateway::streams::{OpenStream, OpenStreams, Picked};
 use crate::gateway::terms::Terms;
 use crate::node::Node;
 use crate::store::StoreError;
-use crate::token::{Presented, Principal, Rejected};
+use crate::token::{Principal, Rejected};
 
 /// How often everything under way is looked at, whether or not anything has changed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
 /// Reads of callers under way at one time: others need the store as well.
 const ABREAST: usize = 4;
-/// Tokens whose callers are read in one go: a change to an organization makes as many doubtful as it has streams.
+/// Tokens and API keys whose callers are read in one go: a change to an organization makes as many doubtful as it has streams.
 const AT_ONCE: usize = 64;
 /// How long reading callers again may take: as long as anything holds that nobody vouches for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -159,10 +159,9 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
     calls
 }
 
-/// Whether a call is asked about by itself: an API key is read by itself, and of a token whose key is gone nobody needs to ask the
-/// store, which may not answer.
+/// Whether a call is asked about by itself: of a token whose key is gone nobody needs to ask the store, which may not answer.
 fn is_alone(node: &Node, call: &Call) -> bool {
-    call.who.presented != Presented::AccessToken || !node.verifier.has_key_of(&call.who)
+    !node.verifier.has_key_of(&call.who)
 }
 
 /// Takes those from the end that are asked about together, or one that is asked about `alone`.
@@ -250,13 +249,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_asked_about_together_in_their_order_and_keys_alone() {
-        let is_key = |one: &u32| *one >= 1_000;
+    fn who_can_be_is_asked_about_together_in_order() {
+        let is_alone = |one: &u32| *one >= 1_000;
         let mut waiting: Vec<u32> = (0..100).collect();
         waiting.extend([1_000, 1_001, 100, 101]);
         let mut taken = Vec::new();
         while !waiting.is_empty() {
-            taken.push(next(&mut waiting, is_key));
+            taken.push(next(&mut waiting, is_alone));
         }
         let few: Vec<_> = taken.iter().map(Vec::len).collect();
         assert_eq!(few, [2, 1, 1, AT_ONCE, 100 - AT_ONCE]);

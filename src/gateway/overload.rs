@@ -10,6 +10,7 @@ use http::Method;
 
 use super::admission::Admission;
 use super::denial::Denial;
+use super::queue::{Queue, Waiting};
 use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
 use crate::config::{Api, Limits, Target, UpstreamLimits, own_api};
@@ -25,6 +26,8 @@ pub struct Overload {
     coming: Arc<Shares>,
     /// What is begun while the node is late.
     pub admission: Admission,
+    /// Who is begun next.
+    pub queue: Queue,
     shed: [AtomicU64; Shed::ALL.len()],
     late: AtomicBool,
     backlog: AtomicBool,
@@ -39,6 +42,16 @@ pub struct Overload {
 pub struct Room {
     _place: Place,
     _share: Option<Share>,
+    kept: bool,
+}
+
+impl Room {
+    /// Whether it is one of those that are kept for what is urgent. Whoever has one gives it back as soon as it is decided what the
+    /// answer is: who reads that slowly keeps no place from anybody.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        self.kept
+    }
 }
 
 /// Places for what ends trouble, and how many of them one address may have; of as many of its bodies it may keep others waiting.
@@ -160,9 +173,9 @@ impl Overload {
         let kept = (Places::new(UpstreamLimits { in_flight: KEPT, ..none }), Shares::new(KEPT_PER_ADDRESS));
         let coming = Shares::new(KEPT_PER_ADDRESS);
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
-        let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
+        let (admission, queue, shed) = (Admission::default(), Queue::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
         let [backlog, store, gone, memory, late] = [false; 5].map(AtomicBool::new);
-        Self { places, shares, kept, coming, admission, shed, late, backlog, store, gone, memory }
+        Self { places, shares, kept, coming, admission, queue, shed, late, backlog, store, gone, memory }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
@@ -173,12 +186,11 @@ impl Overload {
     /// When there is none, or `from` has its share.
     pub async fn enter(&self, from: Option<IpAddr>, urgency: Urgency) -> Result<Room, Shed> {
         let urgent = urgency == Urgency::Urgent;
-        let (kept, kept_shares) = &self.kept;
         if self.admission.begin(from).is_err() {
-            let room = urgent.then(|| at_once(kept, kept_shares, from)).flatten();
+            let room = urgent.then(|| self.kept(from)).flatten();
             return room.filter(|_| self.admission.press(from)).ok_or_else(|| self.count(Shed::Strain(Strain::Late)));
         }
-        if urgent && let Some(room) = at_once(&self.places, &self.shares, from).or_else(|| at_once(kept, kept_shares, from)) {
+        if urgent && let Some(room) = at_once(&self.places, &self.shares, from).or_else(|| self.kept(from)) {
             return Ok(room);
         }
         self.wait(from).await.map_err(|shed| self.count(shed))
@@ -204,17 +216,29 @@ impl Overload {
         };
         let Ok(_share) = self.coming.take(from) else { return Err(self.count(shed)) };
         let Some(body) = body.await else { return Err(self.count(shed)) };
-        let (kept, kept_shares) = &self.kept;
-        let room = at_once(kept, kept_shares, from);
-        let begun = room.filter(|_| shed != Shed::Strain(Strain::Late) || self.admission.press(from));
+        let begun = self.kept(from).filter(|_| shed != Shed::Strain(Strain::Late) || self.admission.press(from));
         begun.map(|room| (room, Some(body))).ok_or_else(|| self.count(shed))
+    }
+
+    /// A place that is kept for what is urgent.
+    fn kept(&self, from: Option<IpAddr>) -> Option<Room> {
+        let (places, shares) = &self.kept;
+        at_once(places, shares, from).map(|room| Room { kept: true, ..room })
+    }
+
+    /// The turn of a request of `from` that has a place, where it has to wait for it.
+    pub fn turn(&self, from: Option<IpAddr>, urgency: Urgency) -> Option<Waiting<'_>> {
+        self.queue.join(|| match urgency {
+            Urgency::Usual => self.admission.caller(from),
+            Urgency::Urgent => self.admission.urgent_caller(from),
+        })
     }
 
     /// A place that nobody keeps, or none.
     async fn wait(&self, from: Option<IpAddr>) -> Result<Room, Shed> {
         let share = self.shares.take(from).map_err(|_| Shed::Address)?;
         let place = self.places.enter().await.map_err(|_| Shed::All)?;
-        Ok(Room { _place: place, _share: share })
+        Ok(Room { _place: place, _share: share, kept: false })
     }
 
     fn count(&self, shed: Shed) -> Shed {
@@ -291,7 +315,7 @@ impl Overload {
 fn at_once(places: &Places, shares: &Arc<Shares>, from: Option<IpAddr>) -> Option<Room> {
     let share = shares.take(from).ok()?;
     let place = places.at_once()?;
-    Some(Room { _place: place, _share: share })
+    Some(Room { _place: place, _share: share, kept: false })
 }
 
 impl From<Shed> for Denial {
@@ -375,9 +399,10 @@ mod tests {
     async fn what_is_urgent_takes_a_kept_place_only_for_want_of_another() {
         let overload = small();
         let [here, there, elsewhere] = [1_u8, 2, 3].map(|n| Some(IpAddr::from([192, 0, 2, n])));
-        let _first = overload.enter(here, Urgency::Urgent).await.expect("a place");
+        let first = overload.enter(here, Urgency::Urgent).await.expect("a place");
         assert_eq!((overload.places.taken(), overload.kept.0.taken()), (1, 0), "the usual way first");
-        let _second = overload.enter(here, Urgency::Urgent).await.expect("a kept one, its share is used up");
+        let second = overload.enter(here, Urgency::Urgent).await.expect("a kept one, its share is used up");
+        assert!(second.is_kept() && !first.is_kept());
         assert_eq!(overload.enter(here, Urgency::Usual).await.err(), Some(Shed::Address));
         let _third = overload.enter(there, Urgency::Usual).await.expect("a place");
         let _fourth = overload.enter(elsewhere, Urgency::Urgent).await.expect("a kept one, all are taken");

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower::ServiceExt as _;
 
+use crate::gateway::overload::Room;
 use crate::gateway::respond::REQUEST_ID;
 use crate::mcp::{Era, Framing, ListFilter, ServerPolicy};
 use crate::types::{Buffer, Held, Memory, RequestId, ScopeBits};
@@ -51,6 +52,8 @@ pub(super) struct Handover {
     pub(super) memory: Arc<Memory>,
     /// How a list in the answer is filtered.
     pub(super) list: Option<ListRules>,
+    /// A place that others want, until it is known what the answer is.
+    pub(super) place: Option<Room>,
 }
 
 /// What decides about the entries of a list.
@@ -111,6 +114,7 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
         Some(rules) => filtered(response, rules, &handover.memory).await,
         None => response,
     };
+    drop(handover.place);
     write(session, &method, version, named(response, id)).await?;
     Ok(served)
 }

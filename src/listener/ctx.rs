@@ -89,6 +89,11 @@ impl Ctx {
         Self { prepared, started: Instant::now(), cut, stage: Stage::Received, place: None, _busy: busy }
     }
 
+    /// Takes the request's place where it is one of those that are kept for what is urgent, to be given back once it is decided.
+    pub(super) fn kept_place(&mut self) -> Option<Room> {
+        self.place.take_if(|room| room.is_kept())
+    }
+
     pub(super) const fn forwarding(&mut self) -> Option<&mut Forwarding> {
         match &mut self.stage {
             Stage::Forward(forwarding) => Some(forwarding),

@@ -23,6 +23,7 @@ use crate::gateway::decide::{About, Refusal};
 use crate::gateway::denial::Denial;
 use crate::gateway::holds;
 use crate::gateway::hygiene;
+use crate::gateway::overload::Room;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Answered;
 use crate::gateway::record::{self, Basis, Known};
@@ -165,13 +166,13 @@ impl Desk<'_> {
         Ok(Entered::Answered)
     }
 
-    /// Pages and the authorization server; `body` where it was read already.
-    pub(super) async fn local(&self, session: &mut Session, body: Option<Bytes>) -> Result<Entered> {
+    /// Pages and the authorization server; `body` where it was read already, and a place that is to be given back.
+    pub(super) async fn local(&self, session: &mut Session, body: Option<Bytes>, place: Option<Room>) -> Result<Entered> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
         let memory = self.memory(None);
-        let handover =
-            Handover { extensions, body, max_body: self.prepared.config.listen.limits.max_local_body, memory, list: None };
+        let max_body = self.prepared.config.listen.limits.max_local_body;
+        let handover = Handover { extensions, body, max_body, memory, list: None, place };
         let serve = bridge::serve(session, &self.front.local, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {
@@ -194,8 +195,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Our own MCP server or JSON API, with the principal that the gate found.
-    pub(super) async fn own(&self, session: &mut Session, forwarding: &mut Forwarding) -> Result<Served> {
+    /// Our own MCP server or JSON API, with the principal that the gate found, and a place that is to be given back.
+    pub(super) async fn own(&self, session: &mut Session, forwarding: &mut Forwarding, place: Option<Room>) -> Result<Served> {
         let mut extensions = Extensions::new();
         extensions.insert(self.peer());
         let list = match (&forwarding.message, &forwarding.permit.api().kind, forwarding.permit.shown()) {
@@ -213,7 +214,7 @@ impl Desk<'_> {
             Target::OwnMcp | Target::Upstream(_) => (&self.front.own_mcp, limits.max_mcp_body),
         };
         let memory = Arc::clone(&forwarding.memory);
-        let handover = Handover { extensions, body: forwarding.held.take(), max_body, memory, list };
+        let handover = Handover { extensions, body: forwarding.held.take(), max_body, memory, list, place };
         let serve = bridge::serve(session, router, handover, &self.seen.request);
         let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
         if served == Served::Panicked {

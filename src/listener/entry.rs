@@ -75,11 +75,11 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let head = session.req_header();
     let (urgency, deletes) = (Urgency::of(&head.method, head.uri.path()), head.method == Method::DELETE);
     let comes = urgency == Urgency::Urgent && !session.as_mut().is_body_empty();
+    // What deletes needs no body: one that has some is as any other.
+    let urgency = if comes && deletes { Urgency::Usual } else { urgency };
     let entered = if comes && !deletes {
         Box::pin(enter_with_body(&desk, session, apart)).await
     } else {
-        // What deletes needs no body: one that has some is as any other.
-        let urgency = if comes { Urgency::Usual } else { urgency };
         front.overload.enter(apart, urgency).await.map(|room| (room, None))
     };
     let read = match entered {
@@ -89,9 +89,12 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
         }
         Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
     };
+    if let Some(turn) = front.overload.turn(apart, urgency) {
+        turn.called().await;
+    }
     if matches!(tls::worth(session), Worth::Outdated { required: true }) {
         session.set_keepalive(None);
-        return refuse(&desk, session, Refusal { denial: Denial::Certificate, about: About::default() }).await;
+        return refuse(&desk, session, ctx, Refusal { denial: Denial::Certificate, about: About::default() }).await;
     }
     let raw = session.as_downstream().as_http1().map(HttpSession::get_headers_raw_bytes);
     let wire = Wire {
@@ -100,17 +103,25 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
         trusted: session.client_addr().and_then(|a| a.as_inet()).is_some_and(|a| prepared.config.listen.is_trusted(a.ip())),
     };
     match decide::decide(&front.node, &front.overload, &prepared, &wire.head(session.req_header()), seen).await {
-        Decided::Refused(refusal) => refuse(&desk, session, *refusal).await,
-        Decided::Options => Box::pin(desk.options(session)).await,
-        Decided::Preflight(origin) => Box::pin(desk.preflight(session, origin.as_ref())).await,
+        Decided::Refused(refusal) => refuse(&desk, session, ctx, *refusal).await,
+        Decided::Options => {
+            drop(ctx.kept_place());
+            Box::pin(desk.options(session)).await
+        }
+        Decided::Preflight(origin) => {
+            drop(ctx.kept_place());
+            Box::pin(desk.preflight(session, origin.as_ref())).await
+        }
         Decided::Local(request) => {
             if request.close() {
                 session.set_keepalive(None);
             }
-            Box::pin(desk.local(session, read)).await
+            Box::pin(desk.local(session, read, ctx.kept_place())).await
         }
-        // An API's, on a host of its own, where our pages are not: what is kept is for them, and its body must be read once.
-        Decided::Admitted(_) if read.is_some() => Box::pin(turn_away(&desk, session, Shed::All)).await,
+        Decided::Admitted(admitted) if read.is_some() || is_theirs(ctx, &admitted) => {
+            drop(ctx.kept_place());
+            Box::pin(turn_away(&desk, session, Shed::All)).await
+        }
         Decided::Admitted(admitted) => {
             if admitted.request.close() {
                 session.set_keepalive(None);
@@ -118,6 +129,12 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             go(&desk, session, ctx, *admitted).await
         }
     }
+}
+
+/// Whether a request that has a place which is kept for our pages and our API is for an upstream, on a host of its own. One whose
+/// body was read can't be: a body must be read once.
+fn is_theirs(ctx: &Ctx, admitted: &Admitted) -> bool {
+    ctx.place.as_ref().is_some_and(Room::is_kept) && matches!(admitted.api.target, Target::Upstream(_))
 }
 
 /// Takes a place for an urgent request with a body, which was read where it is a place that is kept.
@@ -130,8 +147,10 @@ async fn enter_with_body(
     desk.front.overload.enter_with(apart, body::soon(session, max, &memory)).await
 }
 
-/// Refuses a request. Answering here is large, and what is forwarded would carry it: every request's future is made whole and copied.
-async fn refuse(desk: &Desk<'_>, session: &mut Session, refusal: Refusal) -> Result<Entered> {
+/// Refuses a request, which keeps no place from others any longer. Answering here is large, and what is forwarded would carry it: every
+/// request's future is made whole and copied.
+async fn refuse(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, refusal: Refusal) -> Result<Entered> {
+    drop(ctx.kept_place());
     Box::pin(desk.refuse(session, refusal)).await
 }
 
@@ -205,7 +224,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         Err(message::Refused { denial, id, call, target }) => {
             let Admitted { api, request, permit, origin } = admitted;
             let about = About { rpc: id, call, target, ..About::permitted(&api, &request, &permit, origin) };
-            return refuse(desk, session, Refusal { denial, about }).await;
+            return refuse(desk, session, ctx, Refusal { denial, about }).await;
         }
     };
     let Bounded { running, place, form, narrowed, indices, identity } =
@@ -215,7 +234,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
                 let (rpc, call) = inspected.map_or((None, None), |m| (m.id, m.call));
                 let Admitted { api, request, permit, origin } = admitted;
                 let about = About { rpc, call, ..About::permitted(&api, &request, &permit, origin) };
-                return refuse(desk, session, Refusal { denial, about }).await;
+                return refuse(desk, session, ctx, Refusal { denial, about }).await;
             }
         };
     let Admitted { api, request, permit, origin } = admitted;
@@ -229,7 +248,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     // A change between the decision and the registration was told to nobody.
     if let Err(denial) = decide::still_allowed(&desk.front.node, &desk.prepared.config, &permit).await {
         let about = About::permitted(&api, &request, &permit, origin);
-        return refuse(desk, session, Refusal { denial, about }).await;
+        return refuse(desk, session, ctx, Refusal { denial, about }).await;
     }
     let mcp = inspected.as_ref().and_then(|m| m.call.clone());
     let needed = desk.prepared.config.catalogue.scopes(permit.needed());
@@ -240,7 +259,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         Err(error) => {
             tracing::error!(error = %Chain(&error), "the journal refused a record");
             let about = About::permitted(&api, &request, &permit, origin);
-            return refuse(desk, session, Refusal { denial: Denial::Journal, about }).await;
+            return refuse(desk, session, ctx, Refusal { denial: Denial::Journal, about }).await;
         }
     };
     let mut forwarding = Box::new(Forwarding {
@@ -284,7 +303,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     if matches!(api.target, Target::Upstream(_)) {
         return Ok(Entered::Forward(forwarding));
     }
-    let served = Box::pin(desk.own(session, &mut forwarding)).await;
+    let served = Box::pin(desk.own(session, &mut forwarding, ctx.kept_place())).await;
     forwarding.status = session.response_written().map_or(0, |r| r.status.as_u16());
     forwarding.bytes = u64::try_from(session.body_bytes_sent()).unwrap_or(0);
     let broken = match &served {
@@ -368,12 +387,13 @@ async fn place(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<Option<P
 }
 
 /// A handler or stage panicked: says so to the client and on record.
-pub(super) async fn panicked(front: &Front, session: &mut Session, ctx: &Ctx, seen: &Seen) -> Result<()> {
+pub(super) async fn panicked(front: &Front, session: &mut Session, ctx: &mut Ctx, seen: &Seen) -> Result<()> {
     front.metrics.panics.inc();
     tracing::error!(request = %seen.request, "a request ended in a panic; the process goes on");
-    let desk = Desk { front, prepared: &ctx.prepared, seen, started: ctx.started };
+    let prepared = Arc::clone(&ctx.prepared);
+    let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     session.set_keepalive(None);
-    refuse(&desk, session, Refusal { denial: Denial::Panic, about: About::default() }).await.map(drop)
+    refuse(&desk, session, ctx, Refusal { denial: Denial::Panic, about: About::default() }).await.map(drop)
 }
 
 #[cfg(test)]

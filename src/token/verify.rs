@@ -1,6 +1,6 @@
 //! From a bearer token to a principal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +16,8 @@ use super::guesses::{Guesses, WINDOW};
 use super::principal::Fingerprint;
 use super::{Claims, Effective, KeyRing, Narrowing, Presented, Principal, Refusal, Rejected, View, Watch, effective, narrowing};
 use crate::config::Config;
-use crate::store::{ApiKey, Client, GrantFacts, Org, SharedStore, StoreError, Subject, User};
-use crate::types::{HashedToken, Issuer, ResourceId, Timestamp};
+use crate::store::{ApiKey, ApiKeyFacts, Client, GrantFacts, Org, SharedStore, StoreError, Subject, User};
+use crate::types::{ApiKeyId, HashedToken, Issuer, ResourceId, Timestamp};
 
 /// What every opaque secret of ours starts with.
 const OUR_PREFIX: &str = "tg_";
@@ -54,7 +54,7 @@ impl VerifierCounts {
         self.signatures.load(Ordering::Relaxed)
     }
 
-    /// API keys that the store was asked for.
+    /// API keys that the store was asked for by their values, one by one.
     #[must_use]
     pub fn keys(&self) -> u64 {
         self.keys.load(Ordering::Relaxed)
@@ -259,27 +259,45 @@ impl Verifier {
         config: &Config,
         now: Timestamp,
     ) -> Result<Vec<Result<Arc<Principal>, Rejected>>, StoreError> {
-        // Counters before facts, as for one.
+        // Counters before facts, as for one: what a key depends on is as known as with a token, and never changes.
         let watches: Vec<_> = before.iter().map(|p| self.watch(&p.claims)).collect();
-        let grants: Vec<_> = before.iter().map(|p| p.claims.grant.clone()).collect();
-        let facts = self.store.facts_of_grants(&grants).await?.into_iter();
-        let facts: HashMap<_, _> = facts.map(|facts| (facts.grant.id.clone(), facts)).collect();
-        let ids: Vec<_> = before.iter().map(|p| p.claims.jti.as_str()).collect();
-        let revoked = self.store.access_tokens_revoked(&ids).await?;
-        let mut found = Vec::with_capacity(before.len());
-        for (before, watch) in before.iter().zip(watches) {
-            let token = before.presented == Presented::AccessToken && !before.is_expired(now);
-            found.push(match self.keys_with(before).filter(|_| token) {
-                Some(keys) => {
+        let tokens = || before.iter().filter(|p| p.presented == Presented::AccessToken);
+        let grants: Vec<_> = tokens().map(|p| p.claims.grant.clone()).collect();
+        let ids: Vec<_> = tokens().map(|p| p.claims.jti.as_str()).collect();
+        let (facts, revoked) = if grants.is_empty() {
+            (Vec::new(), HashSet::new())
+        } else {
+            (self.store.facts_of_grants(&grants).await?, self.store.access_tokens_revoked(&ids).await?)
+        };
+        let facts: HashMap<_, _> = facts.into_iter().map(|facts| (facts.grant.id.clone(), facts)).collect();
+        let of_keys = self.facts_of_keys(before).await?;
+        let again = before.iter().zip(watches).map(|(before, watch)| {
+            self.counts.again.fetch_add(1, Ordering::Relaxed);
+            if before.is_expired(now) {
+                return Err(Refusal::Expired.into());
+            }
+            match &before.presented {
+                Presented::ApiKey(hash) => self.judge_key(hash, of_keys.get(&before.claims.jti).cloned(), config, now, watch),
+                Presented::AccessToken => {
+                    let Some(keys) = self.keys_with(before) else { return Err(Refusal::Foreign.into()) };
                     let read = (facts.get(&before.claims.grant).cloned(), revoked.contains(&before.claims.jti));
                     let signature = Signature { keys, signed: before.signed.clone() };
-                    self.counts.again.fetch_add(1, Ordering::Relaxed);
                     self.judge(before.claims.clone(), read, config, now, (watch, signature))
                 }
-                None => self.again(before, config, now).await,
-            });
+            }
+        });
+        Ok(again.collect())
+    }
+
+    /// What the API keys among these depend on, by their ids.
+    async fn facts_of_keys(&self, of: &[Arc<Principal>]) -> Result<HashMap<String, ApiKeyFacts>, StoreError> {
+        let keys = of.iter().filter(|p| matches!(p.presented, Presented::ApiKey(_)));
+        let ids: Vec<_> = keys.filter_map(|p| ApiKeyId::parse(&p.claims.jti).ok()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
         }
-        Ok(found)
+        let facts = self.store.facts_of_api_keys(&ids).await?;
+        Ok(facts.into_iter().map(|facts| (facts.key.id.to_string(), facts)).collect())
     }
 
     /// Who a token with these claims would speak for, had we issued it.
@@ -376,7 +394,20 @@ impl Verifier {
             Subject::User { id: key.user.clone() },
             Subject::Membership { org: key.org.clone(), user: key.user.clone() },
         ]);
-        let Some(facts) = self.store.api_key_facts(hash).await? else { return Err(Refusal::KeyUnknown.into()) };
+        let facts = self.store.api_key_facts(hash).await?;
+        self.judge_key(hash, facts, config, now, watch)
+    }
+
+    /// Who a key speaks for, by what the store knows of it.
+    fn judge_key(
+        &self,
+        hash: &HashedToken,
+        facts: Option<ApiKeyFacts>,
+        config: &Config,
+        now: Timestamp,
+        watch: Watch<5>,
+    ) -> Result<Arc<Principal>, Rejected> {
+        let Some(facts) = facts else { return Err(Refusal::KeyUnknown.into()) };
         let claims = claims_of_key(&facts.key, &config.issuer);
         if let Err(refusal) = standing_of_key(&facts, now) {
             return Err(Rejected::Refused { refusal, claims: Some(Box::new(claims)) });

@@ -479,3 +479,39 @@ async fn a_keys_stream_ends_when_its_route_takes_no_keys_any_more() {
     assert_eq!(within("the end of the stream", stream.chunk()).await, None);
     partner.gw.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_many_streams_are_read_again_together() {
+    let partner = Partner::on(Gateway::start_with(Setup { file: true, ..Setup::default() }).await).await;
+    let gw = &partner.gw;
+    let (node, mut streams) = (&gw.running.node, Vec::new());
+    for slug in ["beta", "gamma", "delta"] {
+        let caller = member(gw, &gw.org(slug).await, &partner.client).await;
+        let (key, id) = partner.key(&caller).await;
+        let mut stream = Conn::open(gw.running.public).await;
+        stream.send(&Request::new("POST", PUSH).bearer(&key).header("X-Behave", "events").body("samples").bytes()).await;
+        assert_eq!(within("a response head", stream.head()).await.expect("a head").status, 200);
+        streams.push((stream, caller, id));
+    }
+    let (again, alone) = (node.verifier.counts.again(), node.verifier.counts.keys());
+    gw.rewrite(&gw.text().replace("read = \"60s\"", "read = \"59s\""));
+    assert!(gw.running.reload());
+    within("three keys read again", async {
+        while node.verifier.counts.again() < again + 3 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(node.verifier.counts.keys(), alone, "none of them by itself");
+    // One that is disabled while others are doubtful as well.
+    let (mut disabled, caller, id) = streams.swap_remove(1);
+    assert!(node.store.disable_api_key(&id, Some(&caller.org.id), &node.own_cause()).await.expect("an answer"));
+    gw.rewrite(&gw.text().replace("read = \"59s\"", "read = \"58s\""));
+    assert!(gw.running.reload());
+    assert_eq!(within("the end of its stream", disabled.chunk()).await, None);
+    gw.upstream.emit("data: on\n\n");
+    for (stream, ..) in &mut streams {
+        assert_eq!(within("an event", stream.chunk()).await, Some(Some(b"data: on\n\n".to_vec())));
+    }
+    partner.gw.running.stop().await;
+}

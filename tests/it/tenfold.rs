@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use tollgate::gateway::admission::Waited;
 use tollgate::gateway::overload::Overload;
 use tollgate::gateway::prepared::Prepared;
@@ -22,6 +23,13 @@ const HANGING: usize = 10;
 const SLOW: usize = 10;
 /// Ten times as many more.
 const MORE: usize = 10 * (HANGING + SLOW);
+
+/// Requests of a flood that wait at one time, as many as it may have under way, and how often it is looked who is next.
+const FLOOD: usize = 50;
+const ROUNDS: usize = 10;
+const FLOODED: &str = "max_in_flight_per_address = 50\nbuffer_memory = \"1MiB\"\nmax_mcp_body = \"64KiB\"";
+/// Bytes of an answer that no socket takes at once.
+const LONG: usize = 16 << 20;
 
 const CROWD: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 
@@ -131,14 +139,17 @@ async fn ten_times_as_many_leave_nobody_without_an_answer() {
 
 /// Another public socket of the same node that is late whenever the test says so.
 fn beside(gw: &Gateway) -> (Listener, SocketAddr, Arc<Overload>) {
-    let node = &gw.running.node;
+    let (node, long) = (&gw.running.node, Bytes::from(vec![b'x'; LONG]));
     let overload = Arc::new(Overload::new(&node.config.load().listen.limits));
     let front = Front {
         node: Arc::clone(node),
         journal: gw.running.journal.clone(),
         streams: Arc::default(),
         metrics: Arc::clone(&gw.running.metrics),
-        local: Router::new().route("/oauth2/revoke", post(|| async {})).route("/login", get(|| async {})),
+        local: Router::new()
+            .route("/oauth2/revoke", post(|| async {}))
+            .route("/login", get(|| async {}))
+            .route("/settings/long", get(move || std::future::ready(long.clone()))),
         own_mcp: Router::new(),
         rates: Arc::default(),
         overload: Arc::clone(&overload),
@@ -196,6 +207,94 @@ async fn a_node_that_is_late_serves_who_asks_for_little() {
     let revoked = from([127, 0, 0, 2], &Request::new("POST", "/oauth2/revoke").body("token=x")).await;
     assert_eq!(revoked.status, 200, "what takes something away is not shed");
     is_shed(&from([127, 0, 0, 2], &Request::get("/login")).await, "a page");
+    listener.drain(PATIENCE).await;
+    gw.running.stop().await;
+}
+
+/// Waits until so many requests wait for their turn.
+async fn wait_for_turns(overload: &Overload, times: usize) {
+    within("requests that wait for their turn", async {
+        while overload.queue.waiting() < times {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(overload.queue.waiting(), times);
+}
+
+/// The flood is there first, asks again as soon as it is answered, and is called as often as it wants. Who is modest is one of the next
+/// two each time; and what the flood holds does not grow.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_flood_who_asks_for_little_has_its_turn() {
+    let gw = Gateway::start_with(Setup { limits: FLOODED, ..Setup::default() }).await;
+    let (listener, address, overload) = beside(&gw);
+    let ada = gw.caller("acme", &["operator"], "metrics:read").await;
+    let eve = gw.caller("globex", &["operator"], "metrics:read").await;
+    let query = |caller: &Caller| Request::get(QUERY).bearer(&caller.token);
+    let asks = async |conn: &mut Conn, caller: &Caller| conn.send(&query(caller).bytes()).await;
+    let mut modest = Conn::open_from([127, 0, 0, 3].into(), address).await;
+    assert_eq!(modest.ask(&query(&eve)).await.status, 200, "it is known who is there");
+    assert_eq!(Conn::open_from(CROWD, address).await.ask(&query(&ada)).await.status, 200, "and there");
+    within("the end of both", async {
+        while overload.load().0 > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let attendant = overload.queue.attend(0);
+    let mut flood = Vec::new();
+    for waiting in 1..=FLOOD {
+        let mut conn = Conn::open_from(CROWD, address).await;
+        asks(&mut conn, &ada).await;
+        wait_for_turns(&overload, waiting).await;
+        flood.push(conn);
+    }
+    for _ in 0..3 {
+        is_shed(&Conn::open_from(CROWD, address).await.ask(&query(&ada)).await, "more than it may have under way");
+    }
+    let asked = gw.upstream.count();
+    for round in 1..=ROUNDS {
+        asks(&mut modest, &eve).await;
+        wait_for_turns(&overload, FLOOD + 1).await;
+        assert_eq!(attendant.call(2), 2);
+        assert_eq!(modest.response().await.status, 200, "it had one of the two turns");
+        let answer = flood[round - 1].response().await;
+        assert_eq!(answer.status, 200, "who came first of the flood had the other");
+        asks(&mut flood[round - 1], &ada).await;
+        wait_for_turns(&overload, FLOOD).await;
+        assert_eq!(gw.upstream.count(), asked + 2 * round, "and nobody else");
+        assert!(overload.load().0 <= u32::try_from(FLOOD + 1).expect("a number"), "{:?}", overload.load());
+        assert!(gw.running.node.memory.held() <= 1 << 20);
+    }
+    // Who leaves is not waited for, and when nobody calls any more, all are served.
+    drop(attendant);
+    for conn in &mut flood {
+        assert_eq!(conn.response().await.status, 200);
+    }
+    assert_eq!(overload.queue.waiting(), 0);
+    listener.drain(PATIENCE).await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_slowly_holds_no_kept_place() {
+    let gw = Gateway::start_with(Setup { limits: "max_in_flight_per_address = 1", ..Setup::default() }).await;
+    let (listener, address, overload) = beside(&gw);
+    let mut hanging = Conn::open_from(CROWD, address).await;
+    hanging.send(&Request::get("/open/x").header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    let mut slow = Vec::new();
+    // More of one address than may have kept places.
+    for _ in 0..20 {
+        let mut conn = Conn::open_from(CROWD, address).await;
+        conn.send(&Request::get("/settings/long").bytes()).await;
+        assert_eq!(within("a response head", conn.head()).await.expect("a head").status, 200);
+        slow.push(conn);
+    }
+    assert_eq!(overload.load(), (1, 0), "only what hangs holds a place");
+    drop(slow);
+    gw.upstream.emit("");
+    assert_eq!(hanging.response().await.status, 200);
     listener.drain(PATIENCE).await;
     gw.running.stop().await;
 }
