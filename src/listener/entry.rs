@@ -230,8 +230,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         let about = About::permitted(&api, &request, &permit, origin);
         return refuse(desk, session, Refusal { denial, about }).await;
     }
-    let mcp = inspected.as_ref().and_then(|m| m.call.clone());
-    let needed = desk.prepared.config.catalogue.scopes(permit.needed());
+    let mcp = inspected.as_ref().and_then(|m| m.call.as_ref());
+    let needed = desk.prepared.scopes(permit.needed());
     let basis = desk.basis(request.method().as_str(), request.path(), mcp);
     let would_deny = permit.would_deny().map(|w| w.recorded(&desk.prepared.config));
     let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed, would_deny.as_ref())).await {
