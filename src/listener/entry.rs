@@ -280,6 +280,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         _registered: registered,
     });
     if matches!(api.target, Target::Upstream(_)) {
+        unspell(session.req_header_mut());
         return Ok(Entered::Forward(forwarding));
     }
     let served = Box::pin(desk.own(session, &mut forwarding)).await;
@@ -292,6 +293,14 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     };
     forwarding.end(ctx.micros(), broken);
     served.map(|_| Entered::Answered)
+}
+
+/// Lets go of how the client spells the names of headers, which the upstream is not told and pingora would copy for it.
+fn unspell(head: &mut RequestHeader) {
+    if head.has_case() {
+        let came = std::mem::replace(head, RequestHeader::from(http::Request::new(()).into_parts().0));
+        *head = RequestHeader::from(http::request::Parts::from(came));
+    }
 }
 
 /// What limits and label tenancy made of a request.
