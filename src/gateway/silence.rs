@@ -116,7 +116,7 @@ impl Inquiry<'_> {
         let facts = Facts {
             endpoint: attempt.endpoint(),
             request_id: self.seen.request.as_str(),
-            traceparent: &self.seen.trace.traceparent(),
+            trace: &self.seen.trace,
             session: None,
             name: None,
             identity: self.identity,

@@ -155,7 +155,7 @@ impl ProxyHttp for Front {
         let facts = Facts {
             endpoint,
             request_id: forwarding.seen.request.as_str(),
-            traceparent: &forwarding.seen.trace.traceparent(),
+            trace: &forwarding.seen.trace,
             session: forwarding.message.as_ref().map(|m| &m.session),
             name: forwarding.message.as_ref().and_then(|m| m.tasks.as_ref()?.name.as_ref()),
             identity: &forwarding.identity,
