@@ -366,7 +366,7 @@ async fn place(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<Option<P
     match desk.prepared.fleet.pool(permit) {
         Ok(pool) => {
             let circuit = |refused: Refused| Denial::Upstream(UpstreamFault::Circuit { wait: refused.wait });
-            pool.look(desk.front.node.now()).map_err(circuit)?;
+            pool.look(|| desk.front.node.now()).map_err(circuit)?;
             let who = holds::holder(permit, &desk.prepared.config, desk.seen.client);
             pool.places().enter_as(&who).await.map(Some).map_err(|why| Denial::Upstream(why.into()))
         }

@@ -90,11 +90,12 @@ impl ProxyHttp for Front {
     }
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
-        if session.get_keepalive().is_some() {
-            let idle = ctx.prepared.config.listen.limits.idle_timeout;
-            session.set_keepalive(Some(idle.as_secs().max(1)));
-        }
         let limits = &ctx.prepared.config.listen.limits;
+        // The guard ends idle connections: a timer of pingora's beside its own would be set with every request. Its own may be late by
+        // the wait for a head.
+        if limits.idle_timeout < limits.header_timeout && session.get_keepalive().is_some() {
+            session.set_keepalive(Some(limits.idle_timeout.as_secs().max(1)));
+        }
         session.set_read_timeout(Some(limits.body_timeout));
         session.set_write_timeout(Some(limits.write_timeout));
         session.set_total_drain_timeout(Some(Duration::from_secs(5)));
