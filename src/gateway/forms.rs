@@ -14,9 +14,11 @@ use crate::labels::Refused;
 /// When it could, and is none that every server reads alike.
 pub fn decides(permit: &Permit, headers: &HeaderMap) -> Result<bool, Denial> {
     let bound = permit.principal().is_some() && !permit.api().tenancy.forbidden_query.is_empty();
+    if !bound {
+        return Ok(false);
+    }
     match kind(headers) {
         Kind::Other => Ok(false),
-        _ if !bound => Ok(false),
         Kind::Form => Ok(true),
         Kind::Unreadable => Err(Denial::Selector(Refused::NotAForm)),
     }
