@@ -89,7 +89,8 @@ mod tests {
                 prop_assert_eq!(&text, &number.to_string());
             }
             for ip in [Ipv4Addr::from(address), Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST] {
-                prop_assert_eq!(Dotted::of(ip).as_bytes(), ip.to_string().as_bytes());
+                let (dotted, printed) = (Dotted::of(ip), ip.to_string());
+                prop_assert_eq!(dotted.as_bytes(), printed.as_bytes());
             }
         }
     }
