@@ -21,9 +21,11 @@ pub fn decides(permit: &Permit, headers: &HeaderMap) -> Result<bool, Denial> {
         return if coded { Err(Denial::Organization(NamedBy::Body)) } else { Ok(true) };
     }
     let bound = known && !permit.api().tenancy.forbidden_query.is_empty();
+    if !bound {
+        return Ok(false);
+    }
     match kind(headers) {
         Kind::Other => Ok(false),
-        _ if !bound => Ok(false),
         Kind::Form => Ok(true),
         Kind::Unreadable => Err(Denial::Selector(Refused::NotAForm)),
     }

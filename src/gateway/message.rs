@@ -176,14 +176,14 @@ pub fn inspect(
     let method = call.map_or("", |c| c.method.as_str());
     let lists = ListKind::of_method(method).is_some();
     // What a server says of itself gets what we offer in its place.
-    let offers = !Lists::of(policy).is_empty() || !policy.tasks;
-    let introduces = is_upstream && matches!(method, "initialize" | "server/discover") && offers;
+    let offers = || !Lists::of(policy).is_empty() || !policy.tasks;
+    let introduces = is_upstream && matches!(method, "initialize" | "server/discover") && offers();
     let tells_of_tasks = tasks.is_some() && (method == "tools/call" || call.is_some_and(|c| c.tasks || c.wants_task));
     let listening = id.as_ref().filter(|_| is_upstream && method == "subscriptions/listen");
     let listening = listening.and_then(|id| Listening::subscription(policy, id, body));
     let target = call.and_then(|c| c.target.clone());
     let filtered = lists || introduces || listening.is_some() || tells_of_tasks;
-    Ok(Inspected { era, session, filtered, listening, rewritten: false, tasks, call: seen.clone(), id: id.clone(), target })
+    Ok(Inspected { era, session, filtered, listening, rewritten: false, tasks, call: seen, id, target })
 }
 
 /// Whether a call that is about tasks may be made where they are open.

@@ -1,5 +1,7 @@
 //! What an upstream receives: the request that was authorized, our credentials, one tenant, and nothing of the client's.
 
+use std::net::IpAddr;
+
 use http::header::{ACCEPT_ENCODING, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
@@ -13,7 +15,8 @@ use super::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use super::shadow;
 use crate::config::{ApiKind, Endpoint, Target, Tell};
 use crate::mcp;
-use crate::types::{Digits, Issuer, push_ip};
+use crate::telemetry::TraceContext;
+use crate::types::{Digits, Dotted, Issuer};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -26,8 +29,8 @@ pub struct Facts<'a> {
     pub endpoint: &'a Endpoint,
     /// The request id.
     pub request_id: &'a str,
-    /// `traceparent` of this hop.
-    pub traceparent: &'a str,
+    /// Its place in a trace.
+    pub trace: &'a TraceContext,
     /// The MCP session, where the API is an MCP server.
     pub session: Option<&'a McpSession>,
     /// What `Mcp-Name` says in place of the client's.
@@ -35,7 +38,7 @@ pub struct Facts<'a> {
     /// Who calls, as the upstream is told.
     pub identity: &'a Identity,
     /// The caller's address.
-    pub client: Option<std::net::IpAddr>,
+    pub client: Option<IpAddr>,
     /// `http` or `https`, as the caller sees us.
     pub scheme: &'static str,
     /// Whose tokens must not travel on.
@@ -46,12 +49,11 @@ pub struct Facts<'a> {
 /// byte.
 #[must_use]
 pub fn target(permit: &Permit, request: &CleanRequest, endpoint: &Endpoint) -> String {
-    let mut target = located(permit, permit.api().below(request.path()), endpoint);
-    if let Some(query) = request.query() {
-        target.push('?');
-        target.push_str(query);
+    let (path, query) = (located(permit, permit.api().below(request.path()), endpoint), request.query());
+    match query {
+        Some(query) => [path.as_str(), query].join("?"),
+        None => path,
     }
-    target
 }
 
 /// Where an endpoint has the path `below` the mount, for the organization of a permit.
@@ -115,24 +117,32 @@ fn session(headers: &mut HeaderMap, session: Option<&McpSession>) {
 }
 
 fn describe(headers: &mut HeaderMap, request: &CleanRequest, facts: &Facts<'_>) -> Result<()> {
-    headers.insert(HOST, value(&authority(facts.endpoint))?);
+    let asked = headers.insert(HOST, owned(authority(facts.endpoint))?);
     headers.insert(REQUEST_ID, value(facts.request_id)?);
-    headers.insert(TRACEPARENT, value(facts.traceparent)?);
-    headers.insert(FORWARDED_HOST, value(request.host())?);
+    headers.insert(TRACEPARENT, owned(facts.trace.traceparent())?);
+    // Mostly the client wrote it as we do.
+    let host = asked.filter(|host| host.as_bytes() == request.host().as_bytes());
+    headers.insert(FORWARDED_HOST, host.map_or_else(|| value(request.host()), Ok)?);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(facts.scheme));
     match facts.client {
-        Some(address) => {
-            let mut text = String::with_capacity(40);
-            push_ip(&mut text, address);
-            headers.insert(FORWARDED_FOR, value(&text)?)
-        }
+        Some(IpAddr::V4(address)) => headers.insert(FORWARDED_FOR, bytes(Dotted::of(address).as_bytes())?),
+        Some(IpAddr::V6(address)) => headers.insert(FORWARDED_FOR, owned(address.to_string())?),
         None => headers.remove(FORWARDED_FOR),
     };
     Ok(())
 }
 
 fn value(text: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text).or_err(pingora::ErrorType::InternalError, "a header's value is no header value")
+    bytes(text.as_bytes())
+}
+
+fn bytes(text: &[u8]) -> Result<HeaderValue> {
+    HeaderValue::from_bytes(text).or_err(pingora::ErrorType::InternalError, "a header's value is no header value")
+}
+
+/// As [`value`], of a text that is not copied.
+fn owned(text: String) -> Result<HeaderValue> {
+    HeaderValue::try_from(text).or_err(pingora::ErrorType::InternalError, "a header's value is no header value")
 }
 
 const REQUEST_ID: HeaderName = super::respond::REQUEST_ID;
@@ -141,7 +151,7 @@ fn tell(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
     let Some(Tell::Header { name, template, .. }) = &permit.api().tenancy.tell else { return Ok(()) };
     headers.remove(name);
     if let Some(principal) = permit.principal() {
-        headers.insert(name.clone(), value(&identity::of_org(template, permit, &principal.org))?);
+        headers.insert(name.clone(), owned(identity::of_org(template, permit, &principal.org))?);
     }
     Ok(())
 }

@@ -2,13 +2,12 @@
 
 use super::authorize::Permit;
 use super::denial::Denial;
+use super::seen::Seen;
 use super::shadow;
 use crate::config::{Api, Config};
-use crate::record::{
-    Actor, AuditRecord, Call, Decision, Event, Forwarder, McpCall, Measured, Opening, Origin, Outcome, WouldDeny,
-};
+use crate::record::{Actor, AuditRecord, Call, Decision, Event, Forwarder, McpCall, Measured, Opening, Outcome, WouldDeny};
 use crate::token::{Claims, Principal};
-use crate::types::{ApiName, RecordId, RouteId, ScopeBits, ScopeSet, Timestamp};
+use crate::types::{ApiName, NodeId, RecordId, RouteId, ScopeBits, ScopeSet};
 
 /// Longest path that a record carries, in characters.
 const MAX_PATH: usize = 1024;
@@ -17,20 +16,31 @@ const MAX_PATH: usize = 1024;
 pub struct Basis<'a> {
     /// The configuration.
     pub config: &'a Config,
+    /// The node that serves it.
+    pub node: &'a NodeId,
+    /// What it is called and who sent it.
+    pub seen: &'a Seen,
     /// Its id.
     pub id: RecordId,
-    /// When the request came.
-    pub time: Timestamp,
-    /// Where from.
-    pub origin: Origin,
+    /// The id of its trace.
+    pub trace: String,
     /// HTTP method.
     pub method: &'a str,
     /// Path without query.
     pub path: &'a str,
     /// The MCP message.
-    pub mcp: Option<McpCall>,
+    pub mcp: Option<&'a McpCall>,
     /// The proxy that asked and forwards by itself.
-    pub forwarder: Option<Forwarder>,
+    pub forwarder: Option<&'a Forwarder>,
+}
+
+impl<'a> Basis<'a> {
+    /// That of a request which came for `method` and `path`, without what not every request has.
+    #[must_use]
+    pub fn of(config: &'a Config, node: &'a NodeId, seen: &'a Seen, (method, path): (&'a str, &'a str)) -> Self {
+        let (id, trace) = (seen.record_id(), seen.trace.trace_id());
+        Self { config, node, seen, id, trace, method, path, mcp: None, forwarder: None }
+    }
 }
 
 /// What the journal writes of a request that is about to be forwarded. `needed` are the scopes of the permit.
@@ -43,22 +53,22 @@ pub fn opening<'a>(
 ) -> Opening<'a> {
     Opening {
         id: &basis.id,
-        time: basis.time,
-        request: &basis.origin.request,
-        node: &basis.origin.node,
-        peer: basis.origin.peer,
-        user_agent: basis.origin.user_agent.as_deref(),
-        trace: basis.origin.trace.as_deref(),
-        certificate: basis.origin.certificate.as_deref(),
+        time: basis.seen.at,
+        request: &basis.seen.request,
+        node: basis.node,
+        peer: basis.seen.client,
+        user_agent: basis.seen.user_agent.as_deref(),
+        trace: Some(&basis.trace),
+        certificate: basis.seen.certificate.as_deref(),
         api: &permit.api().name,
         route: permit.matched(),
         method: basis.method,
         path: bounded(basis.path),
-        mcp: basis.mcp.as_ref(),
+        mcp: basis.mcp,
         scopes_needed: needed,
         would_deny,
         caller: permit.caller(),
-        forwarder: basis.forwarder.as_ref(),
+        forwarder: basis.forwarder,
     }
 }
 
@@ -144,21 +154,21 @@ fn call(
         route,
         method: basis.method.to_owned(),
         path: bounded(basis.path).to_owned(),
-        mcp: basis.mcp,
+        mcp: basis.mcp.cloned(),
         scopes_needed: scopes.needed,
         scopes_held: scopes.held,
         resource: claims.as_ref().and_then(|c| c.aud.first().cloned()),
         decision,
         would_deny: None,
         outcome,
-        forwarder: basis.forwarder,
+        forwarder: basis.forwarder.cloned(),
     };
     AuditRecord {
         id: basis.id,
-        time: basis.time,
+        time: basis.seen.at,
         org: claims.map(|c| c.org),
         actor,
-        origin: basis.origin,
+        origin: basis.seen.origin(basis.node),
         event: Event::Call(Box::new(call)),
     }
 }

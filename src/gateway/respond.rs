@@ -107,6 +107,21 @@ pub fn cors(headers: &mut HeaderMap, origin: &HeaderValue) {
     );
 }
 
+/// Lets go of how the upstream spells the names of headers: pingora keeps that in a second map, and every header that is put in or taken
+/// out would be looked up there too.
+///
+/// # Errors
+/// Never: what the upstream says beside its status was read as such.
+pub fn unspelled(head: &mut ResponseHeader) -> pingora::Result<()> {
+    let said = head.get_reason_phrase().filter(|said| Some(*said) != head.status.canonical_reason()).map(ToOwned::to_owned);
+    let came = std::mem::replace(head, ResponseHeader::from(http::Response::new(()).into_parts().0));
+    *head = ResponseHeader::from(http::response::Parts::from(came));
+    match said {
+        Some(said) => head.set_reason_phrase(Some(&said)),
+        None => Ok(()),
+    }
+}
+
 /// Says which pages may read an answer of an upstream's: we do, not the upstream. Its cookies would be set for our own origin.
 ///
 /// # Errors
@@ -241,5 +256,27 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_spelling_of_an_answer_is_let_go() {
+        for reason in [None, Some("Fine")] {
+            let mut head = ResponseHeader::build(203_u16, None).expect("a head");
+            head.set_reason_phrase(reason).expect("a reason");
+            for (name, value) in [("X-ONE", "1"), ("Vary", "a"), ("vary", "b")] {
+                head.append_header(name, value).expect("a header");
+            }
+            let before = (head.headers.clone(), head.get_reason_phrase().map(ToOwned::to_owned));
+            assert!(head.has_case());
+            unspelled(&mut head).expect("a head");
+            assert!(!head.has_case());
+            assert_eq!((head.headers.clone(), head.get_reason_phrase().map(ToOwned::to_owned)), before);
+            assert_eq!(head.status, 203);
+        }
     }
 }

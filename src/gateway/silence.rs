@@ -86,7 +86,7 @@ impl Inquiry<'_> {
             let head = self.head(silence, &attempt).map_err(|e| self.unread(&Unanswered::from(e)))?;
             match fleet.ask(&attempt, head, &spans, (self.memory, self.now)).await {
                 Ok(answer) => {
-                    attempt.answered(answer.status, self.now);
+                    attempt.answered(answer.status, || self.now);
                     return Ok(answer);
                 }
                 Err(error) => {
@@ -116,7 +116,7 @@ impl Inquiry<'_> {
         let facts = Facts {
             endpoint: attempt.endpoint(),
             request_id: self.seen.request.as_str(),
-            traceparent: &self.seen.trace.traceparent(),
+            trace: &self.seen.trace,
             session: None,
             name: None,
             identity: self.identity,

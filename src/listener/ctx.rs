@@ -102,7 +102,7 @@ impl Ctx {
     }
 
     pub(super) fn micros(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+        micros(self.started)
     }
 }
 
@@ -261,7 +261,7 @@ impl Forwarding {
         self.permit.is_enforced() && self.indices.as_ref().is_some_and(Check::inflates)
     }
 
-    /// The body is sent from its start: to the first endpoint, or to another one.
+    /// The body is sent from its start again, to another endpoint.
     pub(super) fn restart(&mut self) {
         // What was wrong with the endpoint before says nothing of this one.
         self.fault = None;
@@ -301,23 +301,30 @@ fn length(piece: Option<&Bytes>) -> u64 {
 /// Requests whose task ends without pingora's `logging`: cut by a revocation or a shutdown, or by a panic.
 impl Drop for Ctx {
     fn drop(&mut self) {
-        let micros = self.micros();
         let cut = self.cut.as_ref().is_some_and(|c| c.is_cut());
         let over = self.cut.as_ref().is_some_and(|c| c.is_over());
-        if let Some(forwarding) = self.forwarding() {
-            let slow = forwarding.watch.as_ref().and_then(Watch::fired);
-            let by = match () {
-                () if std::thread::panicking() => Some(BrokenBy::Fault),
-                () if slow == Some(Slow::Client) => Some(BrokenBy::Client),
-                () if slow == Some(Slow::Upstream) => Some(BrokenBy::Upstream),
-                () if over => None,
-                () if cut => Some(BrokenBy::Revocation),
-                () => Some(BrokenBy::Shutdown),
-            };
-            if slow == Some(Slow::Upstream) {
-                forwarding.unanswered();
-            }
-            forwarding.end(micros, by);
+        let started = self.started;
+        let Some(forwarding) = self.forwarding() else { return };
+        let slow = forwarding.watch.as_ref().and_then(Watch::fired);
+        if slow == Some(Slow::Upstream) {
+            forwarding.unanswered();
         }
+        // Nearly every request has ended: no clock is read for those.
+        if forwarding.open.is_none() {
+            return;
+        }
+        let by = match () {
+            () if std::thread::panicking() => Some(BrokenBy::Fault),
+            () if slow == Some(Slow::Client) => Some(BrokenBy::Client),
+            () if slow == Some(Slow::Upstream) => Some(BrokenBy::Upstream),
+            () if over => None,
+            () if cut => Some(BrokenBy::Revocation),
+            () => Some(BrokenBy::Shutdown),
+        };
+        forwarding.end(micros(started), by);
     }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -68,17 +68,8 @@ impl Desk<'_> {
         permit.map_or_else(|| holds::of_stranger(node, config, client), |permit| holds::of(permit, node, config, client))
     }
 
-    pub(super) fn basis<'b>(&'b self, method: &'b str, path: &'b str, mcp: Option<McpCall>) -> Basis<'b> {
-        Basis {
-            config: &self.prepared.config,
-            id: self.seen.record_id(),
-            time: self.seen.at,
-            origin: self.seen.origin(&self.front.node.id),
-            method,
-            path,
-            mcp,
-            forwarder: None,
-        }
+    pub(super) fn basis<'b>(&'b self, method: &'b str, path: &'b str, mcp: Option<&'b McpCall>) -> Basis<'b> {
+        Basis { mcp, ..Basis::of(&self.prepared.config, &self.front.node.id, self.seen, (method, path)) }
     }
 
     /// Refuses: on record first, then on the wire.
@@ -117,7 +108,7 @@ impl Desk<'_> {
     fn record(&self, session: &Session, denial: &Denial, about: &About, status: u16) -> bool {
         let head = session.req_header();
         let path = about.path.as_deref().unwrap_or_else(|| head.uri.path());
-        let basis = self.basis(head.method.as_str(), path, about.call.clone());
+        let basis = self.basis(head.method.as_str(), path, about.call.as_ref());
         let known = Known {
             api: about.api.as_deref(),
             route: about.route.clone(),

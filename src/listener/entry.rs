@@ -250,8 +250,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         let about = About::permitted(&api, &request, &permit, origin);
         return refuse(desk, session, ctx, Refusal { denial, about }).await;
     }
-    let mcp = inspected.as_ref().and_then(|m| m.call.clone());
-    let needed = desk.prepared.config.catalogue.scopes(permit.needed());
+    let mcp = inspected.as_ref().and_then(|m| m.call.as_ref());
+    let needed = desk.prepared.scopes(permit.needed());
     let basis = desk.basis(request.method().as_str(), request.path(), mcp);
     let would_deny = permit.would_deny().map(|w| w.recorded(&desk.prepared.config));
     let open = match desk.front.journal.open_call(&record::opening(&basis, &permit, &needed, would_deny.as_ref())).await {
@@ -301,6 +301,7 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
         _registered: registered,
     });
     if matches!(api.target, Target::Upstream(_)) {
+        unspell(session.req_header_mut());
         return Ok(Entered::Forward(forwarding));
     }
     let served = Box::pin(desk.own(session, &mut forwarding, ctx.kept_place())).await;
@@ -313,6 +314,14 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     };
     forwarding.end(ctx.micros(), broken);
     served.map(|_| Entered::Answered)
+}
+
+/// Lets go of how the client spells the names of headers, which the upstream is not told and pingora would copy for it.
+fn unspell(head: &mut RequestHeader) {
+    if head.has_case() {
+        let came = std::mem::replace(head, RequestHeader::from(http::Request::new(()).into_parts().0));
+        *head = RequestHeader::from(http::request::Parts::from(came));
+    }
 }
 
 /// What limits and label tenancy made of a request.
@@ -378,7 +387,7 @@ async fn place(desk: &Desk<'_>, permit: &Permit) -> std::result::Result<Option<P
     match desk.prepared.fleet.pool(permit) {
         Ok(pool) => {
             let circuit = |refused: Refused| Denial::Upstream(UpstreamFault::Circuit { wait: refused.wait });
-            pool.look(desk.front.node.now()).map_err(circuit)?;
+            pool.look(|| desk.front.node.now()).map_err(circuit)?;
             let who = holds::holder(permit, &desk.prepared.config, desk.seen.client);
             pool.places().enter_as(&who).await.map(Some).map_err(|why| Denial::Upstream(why.into()))
         }

@@ -91,11 +91,12 @@ impl ProxyHttp for Front {
     }
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
-        if session.get_keepalive().is_some() {
-            let idle = ctx.prepared.config.listen.limits.idle_timeout;
-            session.set_keepalive(Some(idle.as_secs().max(1)));
-        }
         let limits = &ctx.prepared.config.listen.limits;
+        // The guard ends idle connections: a timer of pingora's beside its own would be set with every request. Its own may be late by
+        // the wait for a head.
+        if limits.idle_timeout < limits.header_timeout && session.get_keepalive().is_some() {
+            session.set_keepalive(Some(limits.idle_timeout.as_secs().max(1)));
+        }
         session.set_read_timeout(Some(limits.body_timeout));
         session.set_write_timeout(Some(limits.write_timeout));
         // To whom what comes before an answer means nothing (RFC 9110 §15.2).
@@ -160,7 +161,7 @@ impl ProxyHttp for Front {
         let facts = Facts {
             endpoint,
             request_id: forwarding.seen.request.as_str(),
-            traceparent: &forwarding.seen.trace.traceparent(),
+            trace: &forwarding.seen.trace,
             session: forwarding.message.as_ref().map(|m| &m.session),
             name: forwarding.message.as_ref().and_then(|m| m.tasks.as_ref()?.name.as_ref()),
             identity: &forwarding.identity,
@@ -209,6 +210,7 @@ impl ProxyHttp for Front {
         let (elapsed, http2, prepared) = (ctx.started.elapsed(), waiting::is_http2(session), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
+        respond::unspelled(head)?;
         onward::answered(self, forwarding, head);
         let as_it_came = forwarding.permit.is_as_it_came();
         if protocol::refuses_us(head) && !as_it_came {

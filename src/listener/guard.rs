@@ -61,6 +61,7 @@ impl ServerApp for Guard {
         let stream = self.watched(stream, apart, &connection);
         let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));
         tokio::select! {
+            biased;
             reusable = serve => reusable,
             () = connection.over() => None,
         }

@@ -49,8 +49,9 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     };
     if forwarding.tries == 0 {
         attempt.pool().earn();
+    } else {
+        forwarding.restart();
     }
-    forwarding.restart();
     forwarding.tries += 1;
     let spans = spans(session, forwarding, attempt.pool().upstream());
     let left = |total: Option<Duration>| total.map(|total| total.saturating_sub(elapsed).max(LEAST));
@@ -123,7 +124,7 @@ pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, head: &Respon
     if let Some(code) = status::of_call(&head.headers).filter(|_| is_call) {
         called(front, forwarding, code);
     } else if let Some(attempt) = forwarding.attempt.as_mut().filter(|_| !is_call) {
-        attempt.answered(head.status.as_u16(), front.node.now());
+        attempt.answered(head.status.as_u16(), || front.node.now());
     }
 }
 

@@ -230,8 +230,8 @@ impl Gate {
         let registered = self.streams.register(stream);
         // A change between the decision and the registration was told to nobody.
         decide::still_allowed(&self.node, config, &permit).await?;
-        let needed = config.catalogue.scopes(permit.needed());
-        let basis = self.basis(prepared, q, request.path(), inspected.as_ref().and_then(|m| m.call.clone()));
+        let needed = prepared.scopes(permit.needed());
+        let basis = self.basis(prepared, q, request.path(), inspected.as_ref().and_then(|m| m.call.as_ref()));
         let would_deny = permit.would_deny().map(|w| w.recorded(config));
         let opening = record::opening(&basis, &permit, &needed, would_deny.as_ref());
         let call = self.journal.open_call(&opening).await.map_err(|error| {
@@ -305,7 +305,7 @@ impl Gate {
         };
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let measured = Measured { status: denial.status().as_u16(), bytes: 0, micros, call: None };
-        let record = record::denied(self.basis(prepared, q, path, about.call.clone()), denial, known, measured);
+        let record = record::denied(self.basis(prepared, q, path, about.call.as_ref()), denial, known, measured);
         let written = self.journal.refused(&record);
         written
             .map_err(|error| {
@@ -314,17 +314,9 @@ impl Gate {
             .is_ok()
     }
 
-    fn basis<'b>(&'b self, prepared: &'b Prepared, q: &'b Question<'_>, path: &'b str, mcp: Option<McpCall>) -> Basis<'b> {
-        Basis {
-            config: &prepared.config,
-            id: q.seen.record_id(),
-            time: q.seen.at,
-            origin: q.seen.origin(&self.node.id),
-            method: q.head.method.as_str(),
-            path,
-            mcp,
-            forwarder: q.forwarder.clone(),
-        }
+    fn basis<'b>(&'b self, prepared: &'b Prepared, q: &'b Question<'_>, path: &'b str, mcp: Option<&'b McpCall>) -> Basis<'b> {
+        let asked = (q.head.method.as_str(), path);
+        Basis { mcp, forwarder: q.forwarder.as_ref(), ..Basis::of(&prepared.config, &self.node.id, q.seen, asked) }
     }
 }
 

@@ -104,8 +104,7 @@ impl Pass {
     /// # Errors
     /// When a value can't be written as a header; the request must not be forwarded then.
     pub fn prepare(&self, head: &mut RequestHeader) -> Result<()> {
-        let trace = self.seen.trace.traceparent();
-        outbound::prepare(head, &self.permit, &self.request, &self.facts(&trace)?)?;
+        outbound::prepare(head, &self.permit, &self.request, &self.facts()?)?;
         for (name, value) in self.identity()? {
             head.insert_header(name, value)?;
         }
@@ -251,11 +250,11 @@ impl Pass {
         }
     }
 
-    fn facts<'f>(&'f self, traceparent: &'f str) -> Result<Facts<'f>> {
+    fn facts(&self) -> Result<Facts<'_>> {
         Ok(Facts {
             endpoint: self.endpoint().or_err(ErrorType::InternalError, "the API has no upstream")?,
             request_id: self.seen.request.as_str(),
-            traceparent,
+            trace: &self.seen.trace,
             session: self.message.as_ref().map(|m| &m.session),
             name: None,
             identity: &self.identity,

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use serde_json::Result;
 
-use super::{Actor, AuditRecord, Call, CallerRef, Decision, Event, McpCall, Measured, Opening, Origin, Outcome};
-use crate::types::{ClientId, Digits, GrantId, OrgId, ResourceId, RouteId, ScopeSet, UserId};
+use super::{Actor, ActorRef, AuditRecord, Call, CallerRef, Decision, Event, McpCall, Measured, Opening, Origin, Outcome};
+use crate::types::{ClientId, Digits, Dotted, GrantId, OrgId, ResourceId, RouteId, ScopeSet, UserId};
 
 /// A record beside its text, which is what the store keeps.
 #[derive(Clone, Debug)]
@@ -45,18 +45,18 @@ impl Written {
 /// # Errors
 /// When some part of it has no form in JSON.
 pub fn write_opening(opening: &Opening<'_>, out: &mut Vec<u8>) -> Result<()> {
-    text(out, r#"{"id":"#, opening.id.as_str());
+    plain(out, r#"{"id":"#, opening.id.as_str());
     signed(out, r#","time":"#, opening.time.millis());
-    text(out, r#","request":"#, opening.request.as_str());
-    text(out, r#","node":"#, opening.node.as_str());
+    plain(out, r#","request":"#, opening.request.as_str());
+    plain(out, r#","node":"#, opening.node.as_str());
     peer(out, opening.peer);
     maybe(out, r#","user_agent":"#, opening.user_agent);
     maybe(out, r#","trace":"#, opening.trace);
     if let Some(certificate) = opening.certificate {
         text(out, r#","certificate":"#, certificate);
     }
-    text(out, r#","api":"#, opening.api.as_str());
-    maybe(out, r#","route":"#, opening.route.map(RouteId::as_str));
+    plain(out, r#","api":"#, opening.api.as_str());
+    id(out, r#","route":"#, opening.route.map(RouteId::as_str));
     text(out, r#","method":"#, opening.method);
     text(out, r#","path":"#, opening.path);
     mcp(out, opening.mcp);
@@ -78,19 +78,19 @@ pub fn write_opening(opening: &Opening<'_>, out: &mut Vec<u8>) -> Result<()> {
 /// When some part of it has no form in JSON.
 pub fn write_record(record: &AuditRecord, out: &mut Vec<u8>) -> Result<()> {
     let Event::Call(call) = &record.event else { return serde_json::to_writer(out, record) };
-    let AuditRecord { id, time, org, actor: of, origin: from, event: _ } = record;
-    text(out, r#"{"id":"#, id.as_str());
+    let AuditRecord { id: name, time, org, actor: of, origin: from, event: _ } = record;
+    plain(out, r#"{"id":"#, name.as_str());
     signed(out, r#","time":"#, time.millis());
-    maybe(out, r#","org":"#, org.as_ref().map(OrgId::as_str));
+    id(out, r#","org":"#, org.as_ref().map(OrgId::as_str));
     let Actor { user, client, client_name, grant, token } = of;
-    let known = [
-        user.as_ref().map(UserId::as_str),
-        client.as_ref().map(ClientId::as_str),
-        client_name.as_deref(),
-        grant.as_ref().map(GrantId::as_str),
-        token.as_deref(),
-    ];
-    actor(out, known);
+    let of = ActorRef {
+        user: user.as_ref(),
+        client: client.as_ref(),
+        client_name: client_name.as_deref(),
+        grant: grant.as_ref(),
+        token: token.as_deref(),
+    };
+    actor(out, &of);
     origin(out, from);
     write_call(call, out)?;
     raw(out, "}");
@@ -98,8 +98,8 @@ pub fn write_record(record: &AuditRecord, out: &mut Vec<u8>) -> Result<()> {
 }
 
 fn write_call(call: &Call, out: &mut Vec<u8>) -> Result<()> {
-    text(out, r#","event":{"kind":"call","api":"#, call.api.as_str());
-    maybe(out, r#","route":"#, call.route.as_ref().map(RouteId::as_str));
+    plain(out, r#","event":{"kind":"call","api":"#, call.api.as_str());
+    id(out, r#","route":"#, call.route.as_ref().map(RouteId::as_str));
     text(out, r#","method":"#, &call.method);
     text(out, r#","path":"#, &call.path);
     mcp(out, call.mcp.as_ref());
@@ -138,28 +138,25 @@ pub fn write_outcome(outcome: &Outcome, out: &mut Vec<u8>) -> Result<()> {
 
 fn caller(out: &mut Vec<u8>, caller: &CallerRef<'_>) {
     let CallerRef { org, actor: of, scopes_held, resource } = caller;
-    maybe(out, r#"{"org":"#, org.map(OrgId::as_str));
-    actor(
-        out,
-        [of.user.map(UserId::as_str), of.client.map(ClientId::as_str), of.client_name, of.grant.map(GrantId::as_str), of.token],
-    );
+    id(out, r#"{"org":"#, org.map(OrgId::as_str));
+    actor(out, of);
     scopes(out, r#","scopes_held":"#, scopes_held);
     maybe(out, r#","resource":"#, resource.map(ResourceId::as_str));
     raw(out, "}");
 }
 
-/// Who acts: user, client, its name, grant and token.
-fn actor(out: &mut Vec<u8>, known: [Option<&str>; 5]) {
-    let names = [r#","actor":{"user":"#, r#","client":"#, r#","client_name":"#, r#","grant":"#, r#","token":"#];
-    for (name, value) in names.into_iter().zip(known) {
-        maybe(out, name, value);
-    }
+fn actor(out: &mut Vec<u8>, of: &ActorRef<'_>) {
+    id(out, r#","actor":{"user":"#, of.user.map(UserId::as_str));
+    id(out, r#","client":"#, of.client.map(ClientId::as_str));
+    maybe(out, r#","client_name":"#, of.client_name);
+    id(out, r#","grant":"#, of.grant.map(GrantId::as_str));
+    maybe(out, r#","token":"#, of.token);
     raw(out, "}");
 }
 
 fn origin(out: &mut Vec<u8>, origin: &Origin) {
-    text(out, r#","origin":{"request":"#, origin.request.as_str());
-    text(out, r#","node":"#, origin.node.as_str());
+    plain(out, r#","origin":{"request":"#, origin.request.as_str());
+    plain(out, r#","node":"#, origin.node.as_str());
     peer(out, origin.peer);
     maybe(out, r#","user_agent":"#, origin.user_agent.as_deref());
     maybe(out, r#","trace":"#, origin.trace.as_deref());
@@ -175,9 +172,7 @@ fn peer(out: &mut Vec<u8>, peer: Option<SocketAddr>) {
     raw(out, "\"");
     match peer.ip() {
         IpAddr::V4(ip) => {
-            for (before, part) in ["", ".", ".", "."].into_iter().zip(ip.octets()) {
-                unsigned(out, before, u64::from(part));
-            }
+            out.extend_from_slice(Dotted::of(ip).as_bytes());
             unsigned(out, ":", u64::from(peer.port()));
         }
         // Writing to memory does not fail.
@@ -196,12 +191,17 @@ fn mcp(out: &mut Vec<u8>, call: Option<&McpCall>) {
 
 fn scopes(out: &mut Vec<u8>, name: &str, scopes: &ScopeSet) {
     raw(out, name);
-    let mut before = "[";
+    out.push(b'[');
+    // No scope has a character that needs escaping (RFC 6749 appendix A.4), and a caller may hold many.
     for scope in scopes.iter() {
-        text(out, before, scope.as_str());
-        before = ",";
+        out.push(b'"');
+        raw(out, scope.as_str());
+        raw(out, r#"","#);
     }
-    raw(out, if scopes.is_empty() { "[]" } else { "]" });
+    if !scopes.is_empty() {
+        out.pop();
+    }
+    out.push(b']');
 }
 
 /// What most records do not have, and is left out then.
@@ -214,11 +214,20 @@ fn rare<T: Serialize>(out: &mut Vec<u8>, name: &str, value: Option<&T>) -> Resul
 fn maybe(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     match value {
         Some(value) => text(out, name, value),
-        None => {
-            raw(out, name);
-            raw(out, "null");
-        }
+        None => null(out, name),
     }
+}
+
+fn id(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
+    match value {
+        Some(value) => plain(out, name, value),
+        None => null(out, name),
+    }
+}
+
+fn null(out: &mut Vec<u8>, name: &str) {
+    raw(out, name);
+    raw(out, "null");
 }
 
 #[inline]
@@ -228,14 +237,22 @@ fn raw(out: &mut Vec<u8>, json: &str) {
 
 /// A text behind `before`.
 fn text(out: &mut Vec<u8>, before: &str, value: &str) {
-    out.reserve(before.len() + value.len() + 2);
+    if is_plain(value) {
+        return plain(out, before, value);
+    }
     raw(out, before);
     out.push(b'"');
-    if is_plain(value) {
-        raw(out, value);
-    } else {
-        value.bytes().for_each(|byte| escaped(out, byte));
-    }
+    value.bytes().for_each(|byte| escaped(out, byte));
+    out.push(b'"');
+}
+
+/// A text behind `before` in which every character stands for itself: ids and names do by their types.
+#[inline]
+fn plain(out: &mut Vec<u8>, before: &str, value: &str) {
+    debug_assert!(is_plain(value), "{value} needs escaping");
+    raw(out, before);
+    out.push(b'"');
+    raw(out, value);
     out.push(b'"');
 }
 

@@ -33,28 +33,25 @@ impl TraceContext {
     /// `traceparent` for the next hop.
     #[must_use]
     pub fn traceparent(&self) -> String {
-        let mut text = String::with_capacity(55);
-        text.push_str("00-");
-        push_hex(&mut text, &self.trace);
-        text.push('-');
-        push_hex(&mut text, &self.span);
-        text.push_str(if self.sampled { "-01" } else { "-00" });
-        text
+        let mut text = *b"00-................................-................-00";
+        put_hex(&mut text[3..35], &self.trace);
+        put_hex(&mut text[36..52], &self.span);
+        text[54] += u8::from(self.sampled);
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    push_hex(&mut text, bytes);
-    text
+fn hex(bytes: &[u8; 16]) -> String {
+    let mut text = [0; 32];
+    put_hex(&mut text, bytes);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Twice per request: the formatting machinery would cost twenty times as much.
-fn push_hex(text: &mut String, bytes: &[u8]) {
+fn put_hex(text: &mut [u8], bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Numbers and addresses as text without the formatting machinery, for what is written with every request.
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 /// A number in decimal digits.
 #[derive(Clone, Copy, Debug)]
@@ -37,18 +36,41 @@ impl Digits {
     }
 }
 
-/// Adds an address to a text, as it prints.
-pub fn push_ip(text: &mut String, ip: IpAddr) {
-    let IpAddr::V4(v4) = ip else {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{ip}");
-        return;
-    };
-    for (at, part) in v4.octets().into_iter().enumerate() {
-        if at > 0 {
-            text.push('.');
+/// An IPv4 address as it prints.
+#[derive(Clone, Copy, Debug)]
+pub struct Dotted {
+    text: [u8; 15],
+    len: usize,
+}
+
+impl Dotted {
+    /// The text of an address.
+    #[must_use]
+    pub fn of(ip: Ipv4Addr) -> Self {
+        let mut dotted = Self { text: [b'.'; 15], len: 0 };
+        for part in ip.octets() {
+            // The points are there already.
+            dotted.len += usize::from(dotted.len > 0);
+            if part >= 100 {
+                dotted.push(part / 100);
+            }
+            if part >= 10 {
+                dotted.push(part / 10 % 10);
+            }
+            dotted.push(part % 10);
         }
-        Digits::of(u64::from(part)).push_to(text);
+        dotted
+    }
+
+    const fn push(&mut self, digit: u8) {
+        self.text[self.len] = b'0' + digit;
+        self.len += 1;
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.len]
     }
 }
 
@@ -60,16 +82,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_are_what_is_printed(number in any::<u64>(), four in any::<[u8; 4]>(), six in any::<[u16; 8]>()) {
+        fn texts_are_what_is_printed(number in any::<u64>(), address in any::<[u8; 4]>()) {
             for number in [number, number % 1000, 0, u64::MAX] {
                 let mut text = String::new();
                 Digits::of(number).push_to(&mut text);
                 prop_assert_eq!(&text, &number.to_string());
             }
-            for ip in [IpAddr::from(four), IpAddr::from(six)] {
-                let mut text = String::new();
-                push_ip(&mut text, ip);
-                prop_assert_eq!(&text, &ip.to_string());
+            for ip in [Ipv4Addr::from(address), Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST] {
+                let (dotted, printed) = (Dotted::of(ip), ip.to_string());
+                prop_assert_eq!(dotted.as_bytes(), printed.as_bytes());
             }
         }
     }

@@ -24,7 +24,7 @@ mod user_code;
 pub use chain::Chain;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dialect::Dialect;
-pub use digits::{Digits, push_ip};
+pub use digits::{Digits, Dotted};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
     ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ChainId, ClientId, GrantId, IdError, IdSource, InvitationId,

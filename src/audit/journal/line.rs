@@ -149,9 +149,12 @@ pub(in crate::audit) fn decode(chunk: &[u8], callers: &mut Callers) -> Option<Ch
     if chunk.is_empty() {
         return None;
     }
-    let Some(start) = chunk.iter().rposition(|b| *b == SEPARATOR) else {
-        return Some(Chunk { line: None, torn: false });
+    let start = match chunk {
+        // As every line is that was written whole; looked through at once, not byte by byte.
+        [SEPARATOR, line @ ..] if !line.contains(&SEPARATOR) => Some(0),
+        torn => torn.iter().rposition(|b| *b == SEPARATOR),
     };
+    let Some(start) = start else { return Some(Chunk { line: None, torn: false }) };
     Some(Chunk { line: checked(&chunk[start + 1..], callers), torn: start > 0 })
 }
 

@@ -131,12 +131,18 @@ impl Breaker {
         self.terms == *terms
     }
 
+    /// Whether anything has gone wrong lately. Where nothing has, no clock is needed.
+    #[must_use]
+    pub fn is_troubled(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed)
+    }
+
     /// Says whether a request could pass, before anything is spent on it.
     ///
     /// # Errors
     /// When it could not.
     pub fn look(&self, now: Timestamp) -> Result<(), Refused> {
-        if !self.troubled.load(Ordering::Relaxed) {
+        if !self.is_troubled() {
             return Ok(());
         }
         let wait = match *self.state.lock() {
@@ -222,7 +228,7 @@ impl Breaker {
     /// The circuit at `now`.
     #[must_use]
     pub fn circuit(&self, now: Timestamp) -> Circuit {
-        if !self.troubled.load(Ordering::Relaxed) {
+        if !self.is_troubled() {
             return Circuit::Closed;
         }
         match *self.state.lock() {

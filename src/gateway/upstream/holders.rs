@@ -1,6 +1,6 @@
 //! Who holds how many of the places of an upstream, so that nobody alone keeps everybody else out.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash, Hasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -66,7 +66,14 @@ impl Holders {
     /// Counts one more for `who`. It counts before there is a place: of many who come at once no more get one than may.
     pub(super) fn hold(self: &Arc<Self>, who: &Who<'_>) -> Held {
         let (user, org) = match *who {
-            Who::User { org, user } => (Some(self.spots(&("user", org, user))), self.spots(&("organization", org))),
+            Who::User { org, user } => {
+                // Both begin alike, and are hashed at once as far as they do.
+                let mut key = self.hasher.build_hasher();
+                ("organization", org).hash(&mut key);
+                let org = spots(key.finish());
+                user.hash(&mut key);
+                (Some(spots(key.finish())), org)
+            }
             Who::Stranger(from) => (from.map(|from| self.spots(&("network", network(from)))), self.spots(&"strangers")),
         };
         for at in user.iter().chain([&org]).flatten() {
@@ -76,14 +83,17 @@ impl Holders {
     }
 
     fn spots(&self, key: &impl Hash) -> Spots {
-        let hash = self.hasher.hash_one(key);
-        let spot = |part: u64| usize::try_from(part % WIDTH as u64).unwrap_or(0);
-        [spot(hash), WIDTH + spot(hash >> 32)]
+        spots(self.hasher.hash_one(key))
     }
 
     fn count(&self, spots: &Spots) -> u32 {
         spots.iter().map(|at| self.counters[*at].load(Ordering::Relaxed)).min().unwrap_or(0)
     }
+}
+
+fn spots(hash: u64) -> Spots {
+    let spot = |part: u64| usize::try_from(part % WIDTH as u64).unwrap_or(0);
+    [spot(hash), WIDTH + spot(hash >> 32)]
 }
 
 impl Held {

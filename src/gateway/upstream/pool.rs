@@ -108,8 +108,9 @@ impl Pool {
     ///
     /// # Errors
     /// When no connection could be had for a while.
-    pub fn look(&self, now: Timestamp) -> Result<(), Refused> {
-        self.shared.breaker.look(now)
+    pub fn look(&self, now: impl FnOnce() -> Timestamp) -> Result<(), Refused> {
+        let breaker = &self.shared.breaker;
+        if breaker.is_troubled() { breaker.look(now()) } else { Ok(()) }
     }
 
     /// Whether requests may connect.
@@ -285,10 +286,10 @@ impl Attempt {
     }
 
     /// The endpoint answered with this status. Only the first word about an attempt counts.
-    pub fn answered(&mut self, status: u16, now: Timestamp) {
+    pub fn answered(&mut self, status: u16, now: impl FnOnce() -> Timestamp) {
         // 501 and 505 say what it can't do, not how it is.
         if status >= 500 && status != 501 && status != 505 {
-            self.failed(now);
+            self.failed(now());
         } else {
             self.settle();
         }

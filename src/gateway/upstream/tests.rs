@@ -137,7 +137,7 @@ fn only_failures_in_a_row_count() {
     let pool = pool(&[1, 1]);
     let answer = |status| {
         let mut attempt = pool.choose(at(0), Tried::default().and(1)).expect("an endpoint");
-        attempt.answered(status, at(0));
+        attempt.answered(status, || at(0));
         // Only the first word about an attempt counts.
         attempt.failed(at(0));
     };

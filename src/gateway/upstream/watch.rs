@@ -96,7 +96,10 @@ impl Pieces {
     }
 
     fn put(&self, begun: bool, whole: bool) {
-        self.last.store(u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Release);
+        // Nothing more is waited for: no clock is read for that.
+        if !whole {
+            self.last.store(u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Release);
+        }
         self.begun.store(begun, Ordering::Release);
         self.whole.store(whole, Ordering::Release);
     }
