@@ -8,7 +8,7 @@ pub use crate::gateway::fuzz::{forwarded, path, tenant};
 pub use crate::gateway::hygiene::fuzz::head;
 pub use crate::indices::fuzz::indices;
 pub use crate::labels::fuzz::{label_parameters, logql, promql, silences};
-pub use crate::listener::fuzz::frames;
+pub use crate::listener::fuzz::{announced, frames};
 pub use crate::mcp::fuzz::{mcp_answer, mcp_message, mcp_tasks};
 pub use crate::oauth::fuzz::{client_authentication, pkce, registration};
 pub use crate::token::fuzz::tokens;
@@ -22,7 +22,8 @@ mod tests;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The functions with their names, which are those of the programs in `fuzz/fuzz_targets` and of the seeds in `fuzz/corpus`.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 27] = [
+    ("announced", announced),
     ("authorizer_grpc", authorizer_grpc),
     ("authorizer_http", authorizer_http),
     ("client_authentication", client_authentication),
