@@ -9,7 +9,7 @@ pub use crate::gateway::hygiene::fuzz::head;
 pub use crate::gateway::location::fuzz::references;
 pub use crate::indices::fuzz::indices;
 pub use crate::labels::fuzz::{label_parameters, logql, promql, silences};
-pub use crate::listener::fuzz::frames;
+pub use crate::listener::fuzz::{announced, frames};
 pub use crate::mcp::fuzz::{mcp_answer, mcp_message, mcp_tasks};
 pub use crate::oauth::fuzz::{client_authentication, pkce, registration};
 pub use crate::store::fuzz::audit_batch;
@@ -24,7 +24,8 @@ mod tests;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The functions with their names, which are those of the programs in `fuzz/fuzz_targets` and of the seeds in `fuzz/corpus`.
-pub const TARGETS: [Target; 28] = [
+pub const TARGETS: [Target; 29] = [
+    ("announced", announced),
     ("audit_batch", audit_batch),
     ("authorizer_grpc", authorizer_grpc),
     ("authorizer_http", authorizer_http),

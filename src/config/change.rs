@@ -51,7 +51,7 @@ pub fn restart_needed(before: &Config, after: &Config) -> Vec<ConfigError> {
 }
 
 fn of_sockets(before: &Listen, after: &Listen, found: &mut Found) {
-    let Listen { public, admin, authorizer, tls, limits: _, trusted_proxies: _, extra_hosts: _ } = before;
+    let Listen { public, admin, authorizer, tls, limits: _, trusted_proxies: _, balancers: _, extra_hosts: _ } = before;
     found.shown("listen.public", public, &after.public);
     found.shown("listen.admin", admin, &after.admin);
     let asks = |socket: &Option<std::net::SocketAddr>| socket.map_or_else(|| "nothing".to_owned(), |a| a.to_string());

@@ -175,6 +175,8 @@ pub struct Listen {
     pub authorizer: Option<SocketAddr>,
     /// Peers whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Peers whose connections begin with a header of the PROXY protocol, which is believed.
+    pub balancers: Vec<IpNet>,
     /// Authorities besides the public URL's that are answered: other names of the same gateway.
     pub extra_hosts: Vec<String>,
     /// TLS on the public socket.
@@ -187,9 +189,13 @@ impl Listen {
     /// Whether a peer says who it asks for.
     #[must_use]
     pub fn is_trusted(&self, peer: IpAddr) -> bool {
-        // A socket for both families shows IPv4 peers as IPv6 ones.
-        let plain = peer.to_canonical();
-        self.trusted_proxies.iter().any(|net| net.contains(&peer) || net.contains(&plain))
+        is_listed(&self.trusted_proxies, peer)
+    }
+
+    /// Whether connections of a peer must begin with a header that says whose they are.
+    #[must_use]
+    pub fn is_balancer(&self, peer: IpAddr) -> bool {
+        is_listed(&self.balancers, peer)
     }
 
     /// The address of a client that tells it from others. That of a trusted proxy does not: everybody behind it may have it.
@@ -197,6 +203,12 @@ impl Listen {
     pub fn apart(&self, client: Option<SocketAddr>) -> Option<IpAddr> {
         client.map(|client| client.ip()).filter(|ip| !self.is_trusted(*ip))
     }
+}
+
+fn is_listed(networks: &[IpNet], peer: IpAddr) -> bool {
+    // A socket for both families shows IPv4 peers as IPv6 ones.
+    let plain = peer.to_canonical();
+    networks.iter().any(|net| net.contains(&peer) || net.contains(&plain))
 }
 
 /// Who may ask for decisions, how, and what is done with them.

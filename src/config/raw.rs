@@ -1,6 +1,7 @@
 //! The file as it is written. The schema and the reference page are made from these types and their comments.
 
 mod authorizer;
+mod balancer;
 mod hooks;
 mod identity;
 mod needs;
@@ -21,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use authorizer::RawAuthorizer;
+pub use balancer::RawProxyProtocol;
 pub use hooks::{HookEvent, RawHook};
 pub use identity::{RawAssertion, RawAuthentication, RawExchange, RawHeader};
 pub use needs::{RawAllowed, RawDeny, RawNeed, RawRule, RawValue};
@@ -111,6 +113,8 @@ pub struct RawListen {
     pub authorizer: Option<Written<SocketAddr>>,
     /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<Written<IpNet>>,
+    /// Balancers that pass connections on as they come, and say whose they are.
+    pub proxy_protocol: RawProxyProtocol,
     /// Other names of the same gateway, as `Host` carries them. A request for a name that is neither here nor in `public_url` is
     /// refused.
     pub extra_hosts: Vec<String>,
@@ -126,6 +130,7 @@ impl Default for RawListen {
             admin: local(9901),
             authorizer: None,
             trusted_proxies: Vec::new(),
+            proxy_protocol: RawProxyProtocol::default(),
             extra_hosts: Vec::new(),
             tls: None,
         }

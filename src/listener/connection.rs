@@ -1,12 +1,13 @@
 //! Connections: how many, how long without a request, how many requests are under way.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use pingora_core::protocols::SocketDigest;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::handshakes::Handshakes;
@@ -20,7 +21,7 @@ use crate::gateway::streams::{CutSwitch, HangUp};
 /// Every connection of one listener.
 #[derive(Debug)]
 pub(super) struct Connections {
-    open: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
+    open: Mutex<HashMap<SocketId, Arc<Connection>>>,
     room: Arc<Semaphore>,
     shares: Arc<Shares>,
     pub(super) floods: Floods,
@@ -57,7 +58,7 @@ impl Connections {
         self.limits.header_timeout
     }
 
-    pub(super) fn open(self: &Arc<Self>, peer: SocketAddr) -> OpenConnection {
+    pub(super) fn open(self: &Arc<Self>, socket: Arc<SocketDigest>) -> OpenConnection {
         let connection = Arc::new(Connection {
             all: Arc::clone(self),
             busy: AtomicUsize::new(0),
@@ -68,13 +69,13 @@ impl Connections {
             rest: Arc::default(),
             begins: Arc::default(),
         });
-        self.open.lock().insert(peer, Arc::clone(&connection));
-        OpenConnection { peer, connection }
+        self.open.lock().insert(SocketId::of(&socket), Arc::clone(&connection));
+        OpenConnection { socket, connection }
     }
 
-    /// The connection of a peer; HTTP/2 streams run in tasks of their own and find theirs by its address.
-    pub(super) fn of(&self, peer: &SocketAddr) -> Option<Arc<Connection>> {
-        self.open.lock().get(peer).map(Arc::clone)
+    /// The connection of a socket; HTTP/2 streams run in tasks of their own, and what they share with theirs is this.
+    pub(super) fn of(&self, socket: &Arc<SocketDigest>) -> Option<Arc<Connection>> {
+        self.open.lock().get(&SocketId::of(socket)).map(Arc::clone)
     }
 
     /// Requests under way.
@@ -100,6 +101,16 @@ impl Connections {
     }
 }
 
+/// What of an open socket no other one has. The address of its peer is none: balancers may say the same of several connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct SocketId(usize);
+
+impl SocketId {
+    fn of(socket: &Arc<SocketDigest>) -> Self {
+        Self(Arc::as_ptr(socket).addr())
+    }
+}
+
 /// Why a connection is closed before anything is spent on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -111,6 +122,8 @@ pub(super) enum Refusal {
     Flood,
     /// Its address begins too many TLS handshakes.
     Handshakes,
+    /// A balancer passes it on, and it does not begin with whose it is.
+    Header,
 }
 
 impl Refusal {
@@ -121,6 +134,7 @@ impl Refusal {
             Self::Address => "address",
             Self::Flood => "flood",
             Self::Handshakes => "handshakes",
+            Self::Header => "proxy_header",
         }
     }
 }
@@ -201,17 +215,14 @@ impl Drop for Busy {
 /// A connection for as long as it is served.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
-    peer: SocketAddr,
+    /// While it is held no other socket has its id.
+    socket: Arc<SocketDigest>,
     pub(super) connection: Arc<Connection>,
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        let mut open = self.connection.all.open.lock();
-        // The peer may have connected again from the same port in the meantime.
-        if open.get(&self.peer).is_some_and(|known| Arc::ptr_eq(known, &self.connection)) {
-            open.remove(&self.peer);
-        }
+        self.connection.all.open.lock().remove(&SocketId::of(&self.socket));
     }
 }
 

@@ -11,9 +11,10 @@ use pingora::upstreams::peer::Tracer;
 use pingora::{Error, ErrorType};
 use pingora_core::listeners::{ConnectionFilter, PreTlsProcess};
 use pingora_core::protocols::l4::stream::Stream as Socket;
-use pingora_core::protocols::{GetSocketDigest as _, Peek as _};
+use pingora_core::protocols::{IO, Peek as _};
 use pingora_core::upstreams::peer::Tracing;
 
+use super::announced::{self, Seldom, Unreadable};
 use super::connection::{Admitted, Connections, Refusal};
 use super::handshakes::TooMany;
 use crate::gateway::prepared::Prepared;
@@ -32,17 +33,64 @@ pub(super) struct Entrance {
     tls: bool,
     /// Connections that were let in.
     came: Arc<AtomicUsize>,
+    /// How often it is said that a header can't be read.
+    unreadable: Arc<Seldom>,
 }
 
 impl Entrance {
     pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>), tls: bool) -> Self {
         let (metrics, prepared) = front;
-        Self { connections, metrics, prepared, tls, came: Arc::default() }
+        Self { connections, metrics, prepared, tls, came: Arc::default(), unreadable: Arc::default() }
     }
 
     /// The address that a peer's connections count as; none for those that many come through.
     pub(super) fn apart(&self, peer: Option<SocketAddr>) -> Option<IpAddr> {
         self.prepared.load().config.listen.apart(peer)
+    }
+
+    /// The address that a connection counts as before anything of it was read: none where it may be anybody's.
+    fn at_the_door(&self, peer: Option<SocketAddr>) -> Option<IpAddr> {
+        let prepared = self.prepared.load();
+        prepared.config.listen.apart(peer).filter(|ip| !prepared.config.listen.is_balancer(*ip))
+    }
+
+    /// Lets a connection in: the address that it counts as, and its place. `None` when it is to be closed. Where a balancer passes
+    /// it on, it is from now on of whoever the balancer says.
+    pub(super) async fn enter(&self, socket: &mut dyn IO) -> Option<(Option<IpAddr>, Admitted)> {
+        let connected = peer(socket)?;
+        let apart = if self.prepared.load().config.listen.is_balancer(connected.ip()) {
+            self.announced(socket, connected).await?;
+            let apart = self.apart(peer(socket));
+            // It came through the door as nobody's.
+            if let Some(refusal) = self.refusal(apart) {
+                self.count(refusal);
+                return None;
+            }
+            apart
+        } else {
+            self.apart(Some(connected))
+        };
+        Some((apart, self.admit(apart).await?))
+    }
+
+    /// Reads whose connection it is that a balancer passes on.
+    async fn announced(&self, socket: &mut dyn IO, balancer: SocketAddr) -> Option<()> {
+        let _room = self.admit(None).await?;
+        let read = tokio::time::timeout(self.connections.header_timeout(), announced::read(socket)).await;
+        match read.unwrap_or(Err(Unreadable::Late)) {
+            Ok(None) => {}
+            Ok(Some(client)) => announced::rename(socket, client),
+            // A look whether anybody listens.
+            Err(Unreadable::Nothing) => return None,
+            Err(error) => {
+                self.count(Refusal::Header);
+                if self.unreadable.is_due(Instant::now()) {
+                    tracing::warn!(%balancer, %error, "closed a connection that does not begin with a PROXY header, as all of this peer must; at most one is told of a minute");
+                }
+                return None;
+            }
+        }
+        Some(())
     }
 
     /// Room for one more connection from there, or `None` when it is to be closed.
@@ -105,7 +153,7 @@ pub(super) struct Door(pub(super) Entrance);
 #[async_trait]
 impl ConnectionFilter for Door {
     async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
-        let refusal = self.0.refusal(self.0.apart(peer.copied()));
+        let refusal = self.0.refusal(self.0.at_the_door(peer.copied()));
         if let Some(refusal) = refusal {
             self.0.count(refusal);
         }
@@ -126,15 +174,18 @@ pub(super) struct Threshold(pub(super) Entrance);
 impl PreTlsProcess for Threshold {
     async fn process(&self, socket: &mut Socket) -> pingora::Result<()> {
         let refused = || Error::explain(ErrorType::AcceptError, "not admitted");
-        let peer = socket.get_socket_digest().and_then(|d| d.peer_addr()?.as_inet().copied()).ok_or_else(refused)?;
-        let apart = self.0.apart(Some(peer));
-        let admitted = self.0.admit(apart).await.ok_or_else(refused)?;
+        let (apart, admitted) = self.0.enter(socket).await.ok_or_else(refused)?;
         socket.tracer = Some(Tracer(Box::new(Held { _admitted: Arc::new(admitted) })));
         // Whoever says nothing at all need not be given the minute.
         let begun = tokio::time::timeout(self.0.connections.header_timeout(), socket.try_peek(&mut [0])).await;
         begun.is_ok_and(|peeked| peeked.is_ok()).then_some(()).ok_or_else(refused)?;
         self.0.turn(apart).await.ok_or_else(refused)
     }
+}
+
+/// Who is at the other end, as far as is known.
+pub(super) fn peer(socket: &dyn IO) -> Option<SocketAddr> {
+    socket.get_socket_digest()?.peer_addr()?.as_inet().copied()
 }
 
 /// What a connection takes, kept with its socket: however that ends, in the handshake or after it, the place is free again.

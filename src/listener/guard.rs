@@ -13,7 +13,7 @@ use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora_core::server::ShutdownWatch;
 
 use super::connection::{Connection, Connections};
-use super::entrance::Entrance;
+use super::entrance::{Entrance, peer};
 use super::exchange::{CONNECTION, EXCHANGE, Exchange};
 use super::front::Front;
 use super::http2::Watched;
@@ -48,15 +48,16 @@ impl Guard {
 
 #[async_trait]
 impl ServerApp for Guard {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let peer = stream.get_socket_digest()?.peer_addr()?.as_inet().copied()?;
-        let apart = self.entrance.apart(Some(peer));
-        // Over TLS it was admitted before its handshake, and holds its place itself.
-        let _admitted = match stream.get_ssl_digest() {
-            Some(_) => None,
-            None => Some(self.entrance.admit(apart).await?),
+    async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let (apart, _admitted) = match stream.get_ssl_digest() {
+            // It was admitted before its handshake, and holds its place itself.
+            Some(_) => (self.entrance.apart(peer(&*stream)), None),
+            None => {
+                let (apart, admitted) = self.entrance.enter(&mut *stream).await?;
+                (apart, Some(admitted))
+            }
         };
-        let open = self.entrance.connections.open(peer);
+        let open = self.entrance.connections.open(stream.get_socket_digest()?);
         let connection = Arc::clone(&open.connection);
         let stream = self.watched(stream, apart, &connection);
         let serve = in_turns(CONNECTION.scope(Arc::clone(&connection), self.app.process_new(stream, shutdown)));
@@ -98,8 +99,8 @@ impl Dispatch {
 impl HttpServerApp for Dispatch {
     async fn process_new_http(self: &Arc<Self>, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
         let connection = CONNECTION.try_with(Arc::clone).ok().or_else(|| {
-            let peer = session.client_addr()?.as_inet()?;
-            self.connections.of(peer)
+            let socket = session.digest()?.socket_digest.as_ref()?;
+            self.connections.of(socket)
         });
         if session.as_http1().is_some()
             && let Some(connection) = &connection

@@ -3,6 +3,7 @@
 //! pingora has no cap on connections, no deadline for a whole request head and keeps idle connections for ever; the
 //! [`entrance`] and the [`guard`] add what is missing around it.
 
+mod announced;
 mod body;
 mod bridge;
 mod connection;
@@ -38,9 +39,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use front::Front;
-#[cfg(any(test, fuzzing))]
-pub(crate) use http2::fuzz;
 pub use tls::Served;
+
+/// What is read of connections before pingora, for whoever looks for bytes that fool it.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz {
+    pub use super::announced::fuzz::announced;
+    pub use super::http2::fuzz::frames;
+}
 
 use crate::config::Limits;
 use crate::gateway::upstream::most_connections;

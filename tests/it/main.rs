@@ -8,6 +8,7 @@ mod answers;
 mod api;
 mod api_keys;
 mod authorizer;
+mod balancer;
 mod blind;
 mod buffers;
 mod cors;

@@ -36,11 +36,16 @@ pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
             found.error(at.key("extra_hosts").index(i), format!("{host:?} is not a host"), way_out);
         }
     }
+    for (i, network) in raw.listen.proxy_protocol.from.numbered().filter(|(_, network)| network.0.prefix_len() == 0) {
+        let text = format!("{} is everybody: whoever connects says from where", network.0);
+        found.warn(at.key("proxy_protocol").key("from").index(i), text);
+    }
     Listen {
         public,
         admin,
         authorizer: raw.listen.authorizer.as_ref().map(|a| a.0),
         trusted_proxies: raw.listen.trusted_proxies.iter().map(|n| n.0).collect(),
+        balancers: raw.listen.proxy_protocol.from.iter().map(|n| n.0).collect(),
         extra_hosts: raw.listen.extra_hosts.clone(),
         tls: tls(raw, &at.key("tls"), found),
         limits: limits(&raw.limits, &top("limits"), found),

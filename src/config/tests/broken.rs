@@ -97,6 +97,8 @@ fn each_mistake_has_its_path() {
         ("listen.admin = \"127.0.0.1:8080\"", &["listen.admin"]),
         ("listen.extra_hosts = [\"ok\", \"NOT\", \"u@h\"]", &["listen.extra_hosts[1]", "listen.extra_hosts[2]"]),
         ("listen.trusted_proxies = [\"10.0.0.0/40\"]", &["listen.trusted_proxies[0]"]),
+        ("listen.proxy_protocol = { from = [\"10.0.0.1/32\", \"balancer\"] }", &["listen.proxy_protocol.from[1]"]),
+        ("listen.proxy_protocol = [\"10.0.0.0/8\"]", &["listen.proxy_protocol"]),
         ("store.url = \"mysql://h\"", &["store.url"]),
         ("store.url = \"env:NOBODY\"", &["store.url"]),
         ("store.url = \"sqlite:a\"\nstore.url_file = \"/b\"", &["store.url"]),

@@ -58,6 +58,7 @@ fn the_example_means_what_it_says() {
     assert_eq!(warnings, []);
     assert_eq!((config.generation, config.issuer.as_str()), (7, "https://gw.example.com"));
     assert_eq!(config.listen.trusted_proxies[0].to_string(), "10.0.0.0/8");
+    assert_eq!(config.listen.balancers[0].to_string(), "10.1.0.0/24");
     assert_eq!(config.listen.extra_hosts, ["gw.internal:8080"]);
     assert_eq!(
         config.upstreams.iter().map(|u| u.name.as_str()).collect::<Vec<_>>(),

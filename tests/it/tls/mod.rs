@@ -1,5 +1,6 @@
 //! TLS on both sides: who is shown what, who is believed, and that a change breaks nothing.
 
+mod balancer;
 mod clients;
 mod expiry;
 mod handshakes;
