@@ -395,7 +395,7 @@ pub(super) fn wanted_id() -> crate::types::GrantId {
 }
 
 impl World {
-    fn of(other: &Self) -> Self {
+    pub(super) fn of(other: &Self) -> Self {
         let (store, org) = (other.store.clone(), other.org.clone());
         Self { store, org, user: other.user.clone(), client: other.client.clone() }
     }
