@@ -260,6 +260,10 @@ impl ProxyHttp for Front {
         if let Some(watch) = &forwarding.watch {
             watch.touch();
         }
+        // Over HTTP/2 it would go on, though there can be none (RFC 9110 sections 15.3.5 and 15.4.5).
+        if matches!(forwarding.status, 204 | 304) {
+            *body = None;
+        }
         if let Some(filter) = forwarding.narrowed.as_mut().and_then(|n| n.answer.as_mut()) {
             let unreadable = |e| Error::because(ErrorType::InternalError, "an answer can't be narrowed", e);
             if let Some(chunk) = body.take() {

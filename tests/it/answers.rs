@@ -164,11 +164,12 @@ async fn redirects_of_upstreams_lead_through_the_mount() {
         (QUERY, based.as_str(), Some("/prometheus/graph?a=b")),
         (QUERY, "/base/", Some("/prometheus/")),
         (QUERY, "query_range", Some("/prometheus/api/v1/query_range")),
-        (QUERY, outside.as_str(), None),
-        (QUERY, "/login", None),
+        // Another API has the whole of the same address.
+        (QUERY, outside.as_str(), Some("/shared/admin")),
+        (QUERY, "/login", Some("/shared/login")),
         (QUERY, "https://other.example/login", Some("https://other.example/login")),
         ("/dash/api/folders/y", told.as_str(), Some("/dash/api/folders/x")),
-        ("/dash/api/folders/y", "/o/tenant-evil/x", None),
+        ("/dash/api/folders/y", "/o/tenant-evil/x", Some("/shared/o/tenant-evil/x")),
         // One that knows where it is mounted says so, unless its own paths begin like that.
         ("/open/a/b", "/open/", Some("/open/")),
         ("/open/open/b", "/open/", Some("/open/open/")),

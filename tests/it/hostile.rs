@@ -119,7 +119,7 @@ async fn start() -> Gateway {
 async fn old(gw: &Gateway, method: &str, target: &str) -> (u16, String, Option<String>) {
     let mut conn = http1::Conn::open(gw.running.public).await;
     conn.send(&Request::new(method, target).header("Connection", "close").bytes()).await;
-    let head = within("a head", conn.head()).await.expect("an answer");
+    let head = within(&format!("a head of {target}"), conn.head()).await.expect("an answer");
     let cookie = head.header("set-cookie").map(str::to_owned);
     if method == "HEAD" {
         assert!(conn.closed().await, "{target}: a body for HEAD");

@@ -162,9 +162,9 @@ fn block(bytes: &[u8]) -> Result<Progress, Malformed> {
 fn passed(family: u8, rest: &[u8]) -> Result<(Header, &[u8]), Malformed> {
     let (from, to, ports, more) = match family {
         TCP4 => {
-            let (addresses, more) = rest.split_first_chunk::<8>().ok_or(Malformed::Parts)?;
-            let [a, b, c, d, e, f, g, h] = *addresses;
-            (IpAddr::from([a, b, c, d]), IpAddr::from([e, f, g, h]), more.first_chunk::<4>(), more.get(4..))
+            let (from, more) = rest.split_first_chunk::<4>().ok_or(Malformed::Parts)?;
+            let (to, more) = more.split_first_chunk::<4>().ok_or(Malformed::Parts)?;
+            (IpAddr::from(*from), IpAddr::from(*to), more.first_chunk::<4>(), more.get(4..))
         }
         TCP6 => {
             let (from, more) = rest.split_first_chunk::<16>().ok_or(Malformed::Parts)?;

@@ -85,13 +85,14 @@ impl Frames {
     }
 
     const fn frame(&self) -> Frame {
-        let [e, f, g, h, a, b, c, d] = self.payload;
+        let first = [self.payload[0], self.payload[1], self.payload[2], self.payload[3]];
+        let second = [self.payload[4], self.payload[5], self.payload[6], self.payload[7]];
         match self.head[3] {
             DATA if self.length() == 0 || (self.head[4] & PADDED != 0 && self.length() <= PADDING) => Frame::EmptyBody,
             DATA => Frame::Body,
             HEADERS => Frame::Headers,
-            RST_STREAM => Frame::Reset(u32::from_be_bytes([e, f, g, h])),
-            GOAWAY => Frame::Goaway(u32::from_be_bytes([a, b, c, d])),
+            RST_STREAM => Frame::Reset(u32::from_be_bytes(first)),
+            GOAWAY => Frame::Goaway(u32::from_be_bytes(second)),
             _ => Frame::Control,
         }
     }
