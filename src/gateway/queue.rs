@@ -42,7 +42,7 @@ pub struct Queue {
 /// gets past the others by asking for what is urgent, or by having many networks.
 #[derive(Debug, Default)]
 struct Lines {
-    lines: [Line; 3],
+    kinds: [Line; 3],
     /// The line that is called first at the next call.
     next: usize,
     /// Requests that ever waited.
@@ -97,10 +97,10 @@ impl Line {
 impl Lines {
     /// Calls one of those who wait, of each line in turn; says whether there was one.
     fn call(&mut self) -> bool {
-        let count = self.lines.len();
+        let count = self.kinds.len();
         let first = self.next;
         for line in (0..count).map(|i| (first + i) % count) {
-            if self.lines[line].call() {
+            if self.kinds[line].call() {
                 self.next = (line + 1) % count;
                 return true;
             }
@@ -109,7 +109,7 @@ impl Lines {
     }
 
     fn len(&self) -> usize {
-        self.lines.iter().map(|line| line.waiting.len()).sum()
+        self.kinds.iter().map(|line| line.waiting.len()).sum()
     }
 }
 
@@ -135,7 +135,7 @@ impl Queue {
         }
         lines.number += 1;
         let (number, (line, slot)) = (lines.number, place(caller));
-        let turn = lines.lines[line].join(slot, number, tell);
+        let turn = lines.kinds[line].join(slot, number, tell);
         self.waiting.store(lines.len(), Ordering::Relaxed);
         drop(lines);
         self.came.notify_one();
@@ -195,7 +195,7 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut lines = self.queue.lines.lock();
-        if lines.lines[self.line].waiting.remove(&self.turn).is_some() {
+        if lines.kinds[self.line].waiting.remove(&self.turn).is_some() {
             self.queue.waiting.store(lines.len(), Ordering::Relaxed);
         }
     }
@@ -212,6 +212,7 @@ impl Attendant<'_> {
     }
 
     /// Calls so many at the most; says how many there were.
+    #[must_use]
     pub fn call(&self, most: usize) -> usize {
         let mut lines = self.0.lines.lock();
         let called = (0..most).take_while(|_| lines.call()).count();
@@ -223,7 +224,7 @@ impl Attendant<'_> {
 impl Drop for Attendant<'_> {
     fn drop(&mut self) {
         self.0.at_once.store(ALL, Ordering::Relaxed);
-        self.call(usize::MAX);
+        let _ = self.call(usize::MAX);
     }
 }
 
@@ -303,10 +304,10 @@ mod tests {
         let attendant = queue.attend(0);
         drop(wait(&queue, ACME, 1_000));
         let (mut theirs, mut others) = (wait(&queue, GLOBEX, 500), wait(&queue, Caller::Org(3), 500));
-        attendant.call(600);
+        let _ = attendant.call(600);
         assert_eq!((called(&mut theirs), called(&mut others)), (300, 300));
         let mut late = wait(&queue, Caller::Org(4), 100);
-        attendant.call(30);
+        let _ = attendant.call(30);
         assert_eq!((called(&mut theirs), called(&mut others), called(&mut late)), (10, 10, 10), "nor is anything saved up");
     }
 

@@ -207,6 +207,12 @@ impl ProxyHttp for Front {
         if head.status.is_informational() && head.status != 101 {
             return protocol::hint(head, ctx);
         }
+        // pingora takes it for a hint, and what follows for an answer.
+        if head.status == 101 && !session.is_upgrade_req() {
+            return Err(
+                Error::explain(ErrorType::InvalidHTTPHeader, "protocols were switched that nobody asked to switch").into_up()
+            );
+        }
         let (elapsed, http2, prepared) = (ctx.started.elapsed(), waiting::is_http2(session), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);

@@ -142,7 +142,7 @@ impl Map<'_> {
         let own = self.at(&self.endpoint.base_path, path, rest);
         let is_there =
             |other: &&Other<'_>| (&other.endpoint.host, other.endpoint.port) == (&self.endpoint.host, self.endpoint.port);
-        if own != Led::Nowhere { own } else { self.elsewhere(self.others.iter().filter(is_there), path, rest) }
+        if own == Led::Nowhere { elsewhere(self.others.iter().filter(is_there), path, rest) } else { own }
     }
 
     /// A reference that names somebody.
@@ -155,7 +155,7 @@ impl Map<'_> {
         }
         let mut others = self.others.iter().filter(|other| authority.names(other.endpoint)).peekable();
         if is_ours || others.peek().is_some() {
-            return self.elsewhere(others, path, rest);
+            return elsewhere(others, path, rest);
         }
         if authority.is(self.host.0, self.host.1) {
             return self.public(path, rest);
@@ -199,14 +199,14 @@ impl Map<'_> {
         let below = below(base, self.prefix, path);
         below.map_or(Led::Nowhere, |below| Led::To([self.mount, &below, rest].concat()))
     }
+}
 
-    /// A path below the mount of the API that has most of it.
-    fn elsewhere<'o>(&self, others: impl Iterator<Item = &'o Other<'o>>, path: &str, rest: &str) -> Led {
-        let led = others.filter_map(|other| Some((other, below(&other.endpoint.base_path, other.prefix.as_deref()?, path)?)));
-        // The first of several that have as much.
-        let best = led.min_by_key(|(_, below)| below.len());
-        best.map_or(Led::Nowhere, |(other, below)| Led::To([other.mount, &below, rest].concat()))
-    }
+/// A path below the mount of the API that has most of it.
+fn elsewhere<'o>(others: impl Iterator<Item = &'o Other<'o>>, path: &str, rest: &str) -> Led {
+    let led = others.filter_map(|other| Some((other, below(&other.endpoint.base_path, other.prefix.as_deref()?, path)?)));
+    // The first of several that have as much.
+    let best = led.min_by_key(|(_, below)| below.len());
+    best.map_or(Led::Nowhere, |(other, below)| Led::To([other.mount, &below, rest].concat()))
 }
 
 fn is_below(folder: &str, path: &str) -> bool {

@@ -1,4 +1,4 @@
-//! CRC32c (RFC 3720 §B.4), which headers may be sent with.
+//! `CRC32c` (RFC 3720 §B.4), which headers may be sent with.
 
 /// Its polynomial, bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;

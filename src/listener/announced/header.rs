@@ -1,4 +1,4 @@
-//! The header of the PROXY protocol, in which a balancer says whose connection it passes on: both versions of HAProxy's
+//! The header of the PROXY protocol, in which a balancer says whose connection it passes on: both versions of `HAProxy`'s
 //! `proxy-protocol.txt`. Nothing here reads: [`parse`] says how many more bytes surely belong to the header, so that whoever reads
 //! takes none of what comes behind it.
 

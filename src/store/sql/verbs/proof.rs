@@ -205,11 +205,11 @@ fn is_usual(f: &Fields<'_>, text: &str) -> bool {
 }
 
 fn has_texts(f: &Fields<'_>, texts: &[(&'static str, Option<&str>)]) -> bool {
-    texts.iter().all(|(column, text)| f.value::<Option<&str>>(*column).ok() == Some(*text))
+    texts.iter().all(|(column, text)| f.value::<Option<&str>>(column).ok() == Some(*text))
 }
 
 fn has_numbers(f: &Fields<'_>, numbers: &[(&'static str, Option<i64>)]) -> bool {
-    numbers.iter().all(|(column, number)| f.value::<Option<i64>>(*column).ok() == Some(*number))
+    numbers.iter().all(|(column, number)| f.value::<Option<i64>>(column).ok() == Some(*number))
 }
 
 fn is_denied(f: &Fields<'_>) -> Option<bool> {
