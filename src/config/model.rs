@@ -189,7 +189,8 @@ impl Listen {
     /// Whether a peer says who it asks for.
     #[must_use]
     pub fn is_trusted(&self, peer: IpAddr) -> bool {
-        is_listed(&self.trusted_proxies, peer)
+        // A balancer of connections writes no header of HTTP: what there is of them is the client's.
+        is_listed(&self.trusted_proxies, peer) && !self.is_balancer(peer)
     }
 
     /// Whether connections of a peer must begin with a header that says whose they are.
@@ -374,8 +375,7 @@ impl Api {
     pub fn holds_bodies(&self) -> bool {
         let by_body =
             matches!(self.tenancy.tell, Some(Tell::Label { .. } | Tell::Index { .. } | Tell::Header { label: Some(_), .. }));
-        let by_route = self.routes.iter().any(|(_, _, route)| !route.body_without.is_empty());
-        by_body || by_route || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
+        by_body || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
     }
 
     /// The route of a canonical path below the mount.

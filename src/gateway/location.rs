@@ -82,6 +82,7 @@ impl<'a> Way<'a> {
             prefix,
             endpoints: &upstream.endpoints,
             others: others().flat_map(|api| self.places(api)).collect(),
+            hidden: self.config.upstreams.iter().flat_map(|upstream| &upstream.endpoints).collect(),
             mounts: others().map(|api| api.mount.as_str()).collect(),
             host: (self.request.host(), usual),
             secrets: self.secrets(upstream),

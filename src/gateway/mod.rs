@@ -27,7 +27,6 @@ pub mod overload;
 pub mod pages;
 pub mod path;
 pub mod prepared;
-pub mod queue;
 pub mod rates;
 pub mod record;
 pub mod respond;

@@ -10,7 +10,6 @@ use http::Method;
 
 use super::admission::Admission;
 use super::denial::Denial;
-use super::queue::{Queue, Waiting};
 use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
 use crate::config::{Api, Limits, Target, UpstreamLimits, own_api};
@@ -26,8 +25,6 @@ pub struct Overload {
     coming: Arc<Shares>,
     /// What is begun while the node is late.
     pub admission: Admission,
-    /// Who is begun next.
-    pub queue: Queue,
     shed: [AtomicU64; Shed::ALL.len()],
     late: AtomicBool,
     backlog: AtomicBool,
@@ -173,9 +170,9 @@ impl Overload {
         let kept = (Places::new(UpstreamLimits { in_flight: KEPT, ..none }), Shares::new(KEPT_PER_ADDRESS));
         let coming = Shares::new(KEPT_PER_ADDRESS);
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
-        let (admission, queue, shed) = (Admission::default(), Queue::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
+        let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
         let [backlog, store, gone, memory, late] = [false; 5].map(AtomicBool::new);
-        Self { places, shares, kept, coming, admission, queue, shed, late, backlog, store, gone, memory }
+        Self { places, shares, kept, coming, admission, shed, late, backlog, store, gone, memory }
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
@@ -224,14 +221,6 @@ impl Overload {
     fn kept(&self, from: Option<IpAddr>) -> Option<Room> {
         let (places, shares) = &self.kept;
         at_once(places, shares, from).map(|room| Room { kept: true, ..room })
-    }
-
-    /// The turn of a request of `from` that has a place, where it has to wait for it.
-    pub fn turn(&self, from: Option<IpAddr>, urgency: Urgency) -> Option<Waiting<'_>> {
-        self.queue.join(|| match urgency {
-            Urgency::Usual => self.admission.caller(from),
-            Urgency::Urgent => self.admission.urgent_caller(from),
-        })
     }
 
     /// A place that nobody keeps, or none.

@@ -89,9 +89,6 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
         }
         Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
     };
-    if let Some(turn) = front.overload.turn(apart, urgency) {
-        turn.called().await;
-    }
     if matches!(tls::worth(session), Worth::Outdated { required: true }) {
         session.set_keepalive(None);
         return refuse(&desk, session, ctx, Refusal { denial: Denial::Certificate, about: About::default() }).await;
@@ -118,11 +115,19 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
             }
             Box::pin(desk.local(session, read, ctx.kept_place())).await
         }
-        Decided::Admitted(admitted) if read.is_some() || is_theirs(ctx, &admitted) => {
+        Decided::Admitted(_) if read.is_some() => {
             drop(ctx.kept_place());
             Box::pin(turn_away(&desk, session, Shed::All)).await
         }
         Decided::Admitted(admitted) => {
+            if is_theirs(ctx, &admitted) {
+                // Its path only looks like one of ours: it waits as any other.
+                drop(ctx.kept_place());
+                match Box::pin(front.overload.enter(apart, Urgency::Usual)).await {
+                    Ok(room) => ctx.place = Some(room),
+                    Err(shed) => return Box::pin(turn_away(&desk, session, shed)).await,
+                }
+            }
             if admitted.request.close() {
                 session.set_keepalive(None);
             }

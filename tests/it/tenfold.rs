@@ -24,10 +24,6 @@ const SLOW: usize = 10;
 /// Ten times as many more.
 const MORE: usize = 10 * (HANGING + SLOW);
 
-/// Requests of a flood that wait at one time, as many as it may have under way, and how often it is looked who is next.
-const FLOOD: usize = 50;
-const ROUNDS: usize = 10;
-const FLOODED: &str = "max_in_flight_per_address = 50\nbuffer_memory = \"1MiB\"\nmax_mcp_body = \"64KiB\"";
 /// Bytes of an answer that no socket takes at once.
 const LONG: usize = 16 << 20;
 
@@ -207,71 +203,6 @@ async fn a_node_that_is_late_serves_who_asks_for_little() {
     let revoked = from([127, 0, 0, 2], &Request::new("POST", "/oauth2/revoke").body("token=x")).await;
     assert_eq!(revoked.status, 200, "what takes something away is not shed");
     is_shed(&from([127, 0, 0, 2], &Request::get("/login")).await, "a page");
-    listener.drain(PATIENCE).await;
-    gw.running.stop().await;
-}
-
-/// Waits until so many requests wait for their turn.
-async fn wait_for_turns(overload: &Overload, times: usize) {
-    within("requests that wait for their turn", async {
-        while overload.queue.waiting() < times {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    assert_eq!(overload.queue.waiting(), times);
-}
-
-/// The flood is there first, asks again as soon as it is answered, and is called as often as it wants. Who is modest is one of the next
-/// two each time; and what the flood holds does not grow.
-#[tokio::test(flavor = "multi_thread")]
-async fn beside_a_flood_who_asks_for_little_has_its_turn() {
-    let gw = Gateway::start_with(Setup { limits: FLOODED, ..Setup::default() }).await;
-    let (listener, address, overload) = beside(&gw);
-    let ada = gw.caller("acme", &["operator"], "metrics:read").await;
-    let eve = gw.caller("globex", &["operator"], "metrics:read").await;
-    let query = |caller: &Caller| Request::get(QUERY).bearer(&caller.token);
-    let asks = async |conn: &mut Conn, caller: &Caller| conn.send(&query(caller).bytes()).await;
-    let mut modest = Conn::open_from([127, 0, 0, 3].into(), address).await;
-    assert_eq!(modest.ask(&query(&eve)).await.status, 200, "it is known who is there");
-    assert_eq!(Conn::open_from(CROWD, address).await.ask(&query(&ada)).await.status, 200, "and there");
-    within("the end of both", async {
-        while overload.load().0 > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let attendant = overload.queue.attend(0);
-    let mut flood = Vec::new();
-    for waiting in 1..=FLOOD {
-        let mut conn = Conn::open_from(CROWD, address).await;
-        asks(&mut conn, &ada).await;
-        wait_for_turns(&overload, waiting).await;
-        flood.push(conn);
-    }
-    for _ in 0..3 {
-        is_shed(&Conn::open_from(CROWD, address).await.ask(&query(&ada)).await, "more than it may have under way");
-    }
-    let asked = gw.upstream.count();
-    for round in 1..=ROUNDS {
-        asks(&mut modest, &eve).await;
-        wait_for_turns(&overload, FLOOD + 1).await;
-        assert_eq!(attendant.call(2), 2);
-        assert_eq!(modest.response().await.status, 200, "it had one of the two turns");
-        let answer = flood[round - 1].response().await;
-        assert_eq!(answer.status, 200, "who came first of the flood had the other");
-        asks(&mut flood[round - 1], &ada).await;
-        wait_for_turns(&overload, FLOOD).await;
-        assert_eq!(gw.upstream.count(), asked + 2 * round, "and nobody else");
-        assert!(overload.load().0 <= u32::try_from(FLOOD + 1).expect("a number"), "{:?}", overload.load());
-        assert!(gw.running.node.memory.held() <= 1 << 20);
-    }
-    // Who leaves is not waited for, and when nobody calls any more, all are served.
-    drop(attendant);
-    for conn in &mut flood {
-        assert_eq!(conn.response().await.status, 200);
-    }
-    assert_eq!(overload.queue.waiting(), 0);
     listener.drain(PATIENCE).await;
     gw.running.stop().await;
 }

@@ -33,7 +33,7 @@ pub(super) async fn verify(
     let asked = Asked { keys, vouches: Box::new(move |key| ring.keys.vouches(key)), known: asked.heads };
     let walker = Arc::clone(&node);
     let walking = tokio::spawn(async move { walk(&*walker.store, asked, tell).await });
-    let proof = Proof { told, walking, node, cause: local.cause() };
+    let proof = Proof { told, walking, node, cause: local.cause(), noted: false };
     Ok(stream::unfold(Some(proof), |proof| async move { proof?.step().await }).boxed())
 }
 
@@ -43,10 +43,13 @@ struct Proof {
     walking: JoinHandle<Result<(), StoreError>>,
     node: Arc<Node>,
     cause: Cause,
+    /// Whether a fault is on record.
+    noted: bool,
 }
 
 impl Proof {
-    /// What is told next, and what is left of the proof. What it found is on record before anybody hears of it.
+    /// What is told next, and what is left of the proof. What it found is on record before anybody hears of it: the first fault by
+    /// itself, since who has heard of it may hang up.
     async fn step(mut self) -> Option<(Result<VerifyStep, AdminError>, Option<Self>)> {
         let Some(step) = self.told.recv().await else {
             return match self.walking.await {
@@ -55,11 +58,17 @@ impl Proof {
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             };
         };
-        if let VerifyStep::Done(report) = &step {
+        let event = match &step {
+            VerifyStep::Done(report) => Some(found(report)),
+            VerifyStep::Fault(_) if !self.noted => Some(Found::Faults(1).event()),
+            VerifyStep::Fault(_) | VerifyStep::Proved(_) => None,
+        };
+        if let Some(event) = event {
             let cause = Cause { at: self.node.now(), ..self.cause.clone() };
-            if let Err(error) = self.node.store.note(None, found(report), &cause).await {
+            if let Err(error) = self.node.store.note(None, event, &cause).await {
                 return Some((Err(error.into()), None));
             }
+            self.noted = true;
         }
         Some((Ok(step), Some(self)))
     }

@@ -20,7 +20,7 @@ const BATCHES: u32 = 64;
 /// Records that are read at once.
 const RECORDS: usize = 512;
 /// Pages of records that are read and hashed at the same time: SQLite has four connections to read with, and others want one.
-const READS: usize = 3;
+const READS: usize = 2;
 /// Statements that records may be deleted, of which the first is most often ours.
 const TRIMS: u32 = 8;
 /// Where records are is read in larger pages: there is no text in them, and a batch is looked up once for each page that it is in.
@@ -393,6 +393,10 @@ impl<S: ProofStore + Sync + ?Sized> Walk<'_, S> {
             let mut batches: HashMap<i64, Vec<Batch>> = HashMap::new();
             for batch in self.store.audit_batches_numbered(numbers).await? {
                 batches.entry(Batch::number(&batch.chain, batch.seq)).or_default().push(batch);
+            }
+            // They may have expired since their page was read.
+            if numbers.iter().any(|number| *number > 0 && !batches.contains_key(number)) {
+                self.read_trim().await?;
             }
             for (number, records) in numbers.iter().filter_map(|number| marked.get_key_value(number)) {
                 let batches = batches.get(number).map_or(&[][..], Vec::as_slice);

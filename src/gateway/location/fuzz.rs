@@ -22,6 +22,7 @@ pub fn references(data: &[u8]) {
         prefix: "/o/acme",
         endpoints: &endpoints,
         others: vec![Other { endpoint: &other, mount: "/loki", prefix: None }],
+        hidden: Vec::new(),
         mounts: vec!["/loki"],
         host: ("gw.test", 443),
         secrets: Secrets::of(["Bearer 0123456789abcdef"].into_iter()),

@@ -42,6 +42,8 @@ pub(super) struct Map<'a> {
     pub(super) endpoints: &'a [Endpoint],
     /// Those of other APIs.
     pub(super) others: Vec<Other<'a>>,
+    /// Those of every upstream: they are named to nobody, whether an API leads there or not.
+    pub(super) hidden: Vec<&'a Endpoint>,
     /// Mounts of other APIs.
     pub(super) mounts: Vec<&'a str>,
     /// Our host, as the client names it, and the port that it has without saying so.
@@ -62,7 +64,7 @@ impl Map<'_> {
 
     /// The same of `Refresh`: seconds, and after them where to.
     pub(super) fn refresh(&self, value: &HeaderValue) -> Option<HeaderValue> {
-        let text = std::str::from_utf8(value.as_bytes()).ok()?;
+        let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| !self.secrets.are_in(text))?;
         let Some((seconds, to)) = text.split_once([';', ',']) else { return Some(value.clone()) };
         let to = to.trim();
         let named = to.get(..3).filter(|word| word.eq_ignore_ascii_case("url")).and_then(|_| to[3..].trim().strip_prefix('='));
@@ -76,12 +78,15 @@ impl Map<'_> {
 
     /// The same of `Link`: each link by itself, those that lead nowhere left out.
     pub(super) fn links(&self, value: &HeaderValue) -> Option<HeaderValue> {
-        let text = std::str::from_utf8(value.as_bytes()).ok()?;
+        let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| !self.secrets.are_in(text))?;
         let led: Vec<_> = link::read(text)?.iter().filter_map(|link| self.link(link)).collect();
         (!led.is_empty()).then(|| HeaderValue::from_bytes(led.join(", ").as_bytes()).ok()).flatten()
     }
 
     fn link(&self, link: &link::Link<'_>) -> Option<String> {
+        if link.parameters.iter().any(|parameter| self.secrets.are_in(&parameter.plain())) {
+            return None;
+        }
         let anchors = link.parameters.iter().filter(|parameter| parameter.is_anchor());
         // Of several none but the first may count (RFC 8288 appendix B.3), or the last: they are all the same then.
         let mut anchors = anchors.map(link::Parameter::plain);
@@ -117,7 +122,7 @@ impl Map<'_> {
         }
         match Place::of(&place) {
             // Nothing leads there through us.
-            Place::Elsewhere(Some(authority)) if self.has(&authority) => Led::Nowhere,
+            Place::Elsewhere(Some(authority)) if authority.has_user || self.has(&authority) => Led::Nowhere,
             Place::Elsewhere(_) => Led::AsItCame,
             Place::Named(authority, path) => self.named(&authority, path, (reference, rest)),
             Place::Path(path) => self.path(path, rest),
@@ -130,7 +135,7 @@ impl Map<'_> {
 
     /// Whether an endpoint is there.
     fn has(&self, authority: &Authority<'_>) -> bool {
-        let others = self.others.iter().map(|other| other.endpoint);
+        let others = self.others.iter().map(|other| other.endpoint).chain(self.hidden.iter().copied());
         self.endpoints.iter().chain(others).any(|endpoint| authority.names(endpoint))
     }
 
@@ -160,6 +165,9 @@ impl Map<'_> {
         if authority.is(self.host.0, self.host.1) {
             return self.public(path, rest);
         }
+        if self.has(authority) {
+            return Led::Nowhere;
+        }
         if !authority.has_user {
             return Led::AsItCame;
         }
@@ -173,7 +181,8 @@ impl Map<'_> {
 
     /// A path of our own host: an upstream that was told of it knows it, but not always where it is mounted.
     fn public(&self, path: &str, rest: &str) -> Led {
-        let clean = resolved(path);
+        // Two slashes would name a host.
+        let clean = format!("/{}", resolved(path).trim_start_matches('/'));
         let is_of_others = self.mounts.iter().any(|mount| is_below(mount, &clean));
         let is_for_clients = ["/oauth2", "/.well-known"].iter().any(|ours| is_below(ours, &clean));
         if is_below(self.mount, &clean) || is_of_others || is_for_clients {

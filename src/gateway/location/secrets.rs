@@ -6,6 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 /// Shorter texts stand in references by chance.
 const SHORTEST: usize = 8;
 
+/// Shorter ones without a scheme are names.
+const ALONE: usize = 16;
+
 /// What an upstream was sent of ours to prove who asks.
 #[derive(Default)]
 pub(super) struct Secrets(Vec<String>);
@@ -13,6 +16,8 @@ pub(super) struct Secrets(Vec<String>);
 impl Secrets {
     /// Of the values of headers that carry them.
     pub(super) fn of<'v>(values: impl Iterator<Item = &'v str>) -> Self {
+        // A word alone tells a name more often than a secret.
+        let values = values.filter(|value| value.contains(' ') || value.len() >= ALONE);
         let mut all: Vec<String> = values.flat_map(parts).filter(|part| part.len() >= SHORTEST).collect();
         all.sort_unstable();
         all.dedup();

@@ -16,6 +16,7 @@ fn map<'a>(endpoints: &'a [Endpoint], path: &str) -> Map<'a> {
         prefix: "",
         endpoints,
         others: Vec::new(),
+        hidden: Vec::new(),
         mounts: vec!["/loki"],
         host: ("gw.test", 443),
         secrets: Secrets::of(["Bearer hunter2-hunter2"].into_iter()),
@@ -34,7 +35,9 @@ fn leads(prefix: &str, rows: &[(&str, Option<&str>)]) {
     let endpoints = endpoints(&["http://prom.internal:9090/base", "https://[2001:db8::1]/base", "http://10.0.0.7:9090"]);
     let others = self::endpoints(&["http://loki.internal:3100", "http://prom.internal:9090/ruler", "http://tempo.internal/t"]);
     let other = |endpoint, mount, prefix: Option<&str>| Other { endpoint, mount, prefix: prefix.map(str::to_owned) };
+    let quiet = endpoints(&["http://quiet.internal:8080"]);
     let map = Map {
+        hidden: quiet.iter().collect(),
         mount: "/prometheus",
         path: format!("/base{prefix}/api/v1/query"),
         prefix,
@@ -90,6 +93,8 @@ fn absolute_references_lead_through_the_mount_or_to_somebody_else() {
             ("ws://live.example/", Some("ws://live.example/")),
             ("mailto:a@prom.internal", Some("mailto:a@prom.internal")),
             // Nobody's password goes along.
+            ("http://quiet.internal:8080/x", None),
+            ("ftp://a:b@login.example/x", None),
             ("https://a:b@login.example/x?y#z", Some("https://login.example/x?y#z")),
             ("//a@login.example", Some("//login.example/")),
             ("https:\\\\a@b@login.example", Some("https://login.example/")),
@@ -156,6 +161,9 @@ fn our_own_host_is_the_upstream_s_where_nothing_else_is_there() {
         ("https://gw.test/graph?a", ["/m/graph?a", "/graph?a"]),
         ("http://GW.test:443/base/graph", ["/m/base/graph", "/m/graph"]),
         ("//gw.test/", ["/m/", "/"]),
+        // Two slashes would name another host.
+        ("https://gw.test//evil.test/x", ["/m//evil.test/x", "/evil.test/x"]),
+        ("https://gw.test/..//evil.test/x", ["/m//evil.test/x", "/evil.test/x"]),
         ("https://gw.test/loki/x", ["/loki/x", "/loki/x"]),
         ("https://gw.test/oauth2/authorize?a=b", ["/oauth2/authorize?a=b", "/oauth2/authorize?a=b"]),
         ("https://gw.test:8443/graph", ["https://gw.test:8443/graph", "https://gw.test:8443/graph"]),

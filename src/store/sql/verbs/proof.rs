@@ -460,7 +460,7 @@ impl ProofStore for Engine {
     async fn last_proof(&self) -> Result<Option<AuditRecord>, StoreError> {
         // The operation as the index has it.
         let row = sqlx::query(
-            "SELECT id, record FROM audit_records WHERE operation = 'audit.verify' ORDER BY time DESC, id DESC LIMIT 1",
+            "SELECT id, record FROM audit_records WHERE operation = 'audit.verify' AND api IS NULL AND org_id IS NULL ORDER BY time DESC, id DESC LIMIT 1",
         )
         .fetch_optional(&mut *self.reader().await?)
         .await
