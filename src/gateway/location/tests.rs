@@ -35,7 +35,7 @@ fn leads(prefix: &str, rows: &[(&str, Option<&str>)]) {
     let endpoints = endpoints(&["http://prom.internal:9090/base", "https://[2001:db8::1]/base", "http://10.0.0.7:9090"]);
     let others = self::endpoints(&["http://loki.internal:3100", "http://prom.internal:9090/ruler", "http://tempo.internal/t"]);
     let other = |endpoint, mount, prefix: Option<&str>| Other { endpoint, mount, prefix: prefix.map(str::to_owned) };
-    let quiet = endpoints(&["http://quiet.internal:8080"]);
+    let quiet = self::endpoints(&["http://quiet.internal:8080"]);
     let map = Map {
         hidden: quiet.iter().collect(),
         mount: "/prometheus",
