@@ -115,25 +115,29 @@ async fn start() -> Gateway {
     Gateway::start_with(Setup { more, ..Setup::default() }).await
 }
 
+/// Nothing whole.
+const CUT: (u16, String, Option<String>) = (0, String::new(), None);
+
 /// What a client of HTTP/1.1 is given on a connection of its own.
 async fn old(gw: &Gateway, method: &str, target: &str) -> (u16, String, Option<String>) {
     let mut conn = http1::Conn::open(gw.running.public).await;
     conn.send(&Request::new(method, target).header("Connection", "close").bytes()).await;
-    let head = within(&format!("a head of {target}"), conn.head()).await.expect("an answer");
+    let Some(head) = within(&format!("a head of {target}"), conn.head()).await else { return CUT };
     let cookie = head.header("set-cookie").map(str::to_owned);
     if method == "HEAD" {
         assert!(conn.closed().await, "{target}: a body for HEAD");
         return (head.status, String::new(), cookie);
     }
     let mut conn = http1::Conn::open(gw.running.public).await;
-    let response = conn.ask(&Request::new(method, target).header("Connection", "close")).await;
+    conn.send(&Request::new(method, target).header("Connection", "close").bytes()).await;
+    let Some(response) = within("a response", conn.try_response()).await else { return CUT };
     (response.status, response.text(), cookie)
 }
 
 /// The same over HTTP/2.
 async fn new(gw: &Gateway, method: &str, target: &str) -> (u16, String, Option<String>) {
     let mut conn = http2::Conn::open(gw.running.public).await;
-    let (head, mut body) = conn.start(http2::request(method, target, &[]), None).await.expect("an answer");
+    let Ok((head, mut body)) = conn.start(http2::request(method, target, &[]), None).await else { return CUT };
     let mut read = Vec::new();
     while let Some(piece) = data(&mut body).await {
         let Ok(piece) = piece else { break };
@@ -150,7 +154,9 @@ async fn nothing_of_one_answer_is_taken_for_the_next() {
     for (method, name, _, (status, body)) in ROWS {
         let target = format!("/old/{name}");
         for given in [old(&gw, method, &target).await, new(&gw, method, &target).await] {
-            assert_eq!((given.0, given.2), (status, None), "{name}: {}", given.1);
+            // Where a hint went ahead, an answer that can't be read may end as a connection that does.
+            let is_cut = given == CUT && status == 502;
+            assert!(is_cut || (given.0, &given.2) == (status, &None), "{name}: {given:?}");
             assert!(status == 502 || given.1 == body, "{name}: {}", given.1);
             for after in [old(&gw, "GET", "/old/after").await, new(&gw, "GET", "/old/after").await] {
                 assert_eq!((after.0, after.1.as_str()), (200, "fine"), "after {name}");
