@@ -202,7 +202,7 @@ fn beside(
     span: Duration,
 ) -> Measured {
     let pid = gate.process.id();
-    let stat = format!("/proc/{pid}/stat");
+    let file = format!("/proc/{pid}/stat");
     let before = memory(pid, "VmRSS:");
     // 5 makes now the start of what is the highest, see proc(5); where that is not allowed, it stays the start of the run.
     let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
@@ -213,7 +213,7 @@ fn beside(
         std::thread::sleep(BEGUN);
         before_it = BEGUN;
     }
-    let (used, asked) = (cpu_micros(&stat), Instant::now());
+    let (used, asked) = (cpu_micros(&file), Instant::now());
     let Heard { latencies, wrong } = runtime.block_on(async {
         if !attack.is_beginning() {
             return healthy.ask(span).await;
@@ -225,7 +225,7 @@ fn beside(
         tokio::join!(healthy.ask(BEGINNING), begins).0
     });
     // Answers may come long after the last was asked for, and the attack goes on until then.
-    let (used, lasted) = (cpu_micros(&stat) - used, asked.elapsed());
+    let (used, lasted) = (cpu_micros(&file) - used, asked.elapsed());
     let tally = attacker.tell("stop");
     let most = memory(pid, "VmHWM:");
     std::thread::sleep(OVER);
