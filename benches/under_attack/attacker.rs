@@ -31,6 +31,10 @@ pub(crate) fn serve() {
         } else if let Some(attack) = line.strip_prefix("start ").and_then(Attack::named) {
             let targets: Targets = targets.clone().expect("a target before an attack");
             let (tally, stop) = (Tally::shared(), CancellationToken::new());
+            if attack.touches_the_gate() && runtime.block_on(async { tokio::time::timeout(BEGINS, targets.let_in()).await }).is_err() {
+                answer("not let in");
+                continue;
+            }
             let task = runtime.spawn(attack.run(targets, Arc::clone(&tally), stop.clone()));
             answer(if attack.is_beginning() { "started" } else { wait(attack, &tally) });
             under_way = Some((attack, tally, stop, task));
@@ -104,19 +108,20 @@ async fn silent(mut stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn head(stream: &mut TcpStream) -> std::io::Result<()> {
+/// Reads a request and writes the head of its answer, with a line that says how the body ends.
+async fn head(stream: &mut TcpStream, framing: &str) -> std::io::Result<()> {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut read).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
     }
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000000000000\r\n\r\n").await
+    stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{framing}\r\n\r\n").as_bytes()).await
 }
 
-/// Answers byte by byte.
+/// Answers byte by byte. Nobody knows its length, so each byte is sent on when it comes; what has a length pingora gathers.
 async fn drip(mut stream: TcpStream) -> std::io::Result<()> {
-    head(&mut stream).await?;
+    head(&mut stream, "Connection: close").await?;
     loop {
         stream.write_all(b"x").await?;
         tokio::time::sleep(DRIP).await;
@@ -125,7 +130,7 @@ async fn drip(mut stream: TcpStream) -> std::io::Result<()> {
 
 /// Answers as much as is taken.
 async fn hose(mut stream: TcpStream) -> std::io::Result<()> {
-    head(&mut stream).await?;
+    head(&mut stream, "Content-Length: 1000000000000").await?;
     let piece = vec![b'x'; 64 << 10];
     loop {
         stream.write_all(&piece).await?;

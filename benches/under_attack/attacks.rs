@@ -429,6 +429,26 @@ impl Targets {
         format!("target {} {} {} {} {authority}", self.from, self.address, self.token, self.others)
     }
 
+    /// Completes when the gate lets the attacker in: after a flood it refuses the address for a while, and what is refused at the door
+    /// is no attack.
+    pub(crate) async fn let_in(&self) {
+        let tls = self.authority.as_deref().map(Connector::of);
+        while self.ask(tls.as_ref()).await != Some(200) {
+            tokio::time::sleep(SECOND / 4).await;
+        }
+    }
+
+    /// The answer to one good request.
+    async fn ask(&self, tls: Option<&Connector>) -> Option<u16> {
+        let script = scripts::get_with(self, &self.others, "/bench/q");
+        let mut stream = connect(self.from, self.address).await.ok()?;
+        let mut read = Vec::new();
+        match tls {
+            Some(tls) => exchange(&mut tls.connect(stream).await.ok()?, &script.begin, &mut read).await,
+            None => exchange(&mut stream, &script.begin, &mut read).await,
+        }
+    }
+
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix("target ")?.splitn(5, ' ');
         let (from, address) = (words.next()?, words.next()?);
