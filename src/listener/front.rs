@@ -18,6 +18,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::ctx::{Ctx, Stage};
 use super::desk;
 use super::entry::{self, Entered};
+use super::exchange;
 use super::onward;
 use super::protocol;
 use super::waiting;
@@ -94,8 +95,8 @@ impl ProxyHttp for Front {
         let limits = &ctx.prepared.config.listen.limits;
         // The guard ends idle connections: a timer of pingora's beside its own would be set with every request. Its own may be late by
         // the wait for a head.
-        if limits.idle_timeout < limits.header_timeout && session.get_keepalive().is_some() {
-            session.set_keepalive(Some(limits.idle_timeout.as_secs().max(1)));
+        if let Some(idle) = exchange::short_idle().filter(|_| session.get_keepalive().is_some()) {
+            session.set_keepalive(Some(idle.as_secs().max(1)));
         }
         session.set_read_timeout(Some(limits.body_timeout));
         session.set_write_timeout(Some(limits.write_timeout));
