@@ -283,10 +283,8 @@ impl<'a> Workshop<'a> {
     /// When there is no such secret, or no other one, or the client is frozen and the author is a member.
     pub async fn remove_secret(&self, app: &App, stage: Stage, which: &str) -> Result<(), AppError> {
         let client = self.client_to_change(client_id(app, stage)?).await?;
-        let removed = secrets::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await;
-        // Also when there was none: another request may just be removing it.
-        self.node.settle().await?;
-        removed
+        secrets::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await?;
+        Ok(self.node.settle().await?)
     }
 
     /// The manifest of the draft, or of a version. The export is on record.

@@ -304,10 +304,8 @@ impl<'a> Clients<'a> {
     /// # Errors
     /// When there is no such secret, or no other one that lives on.
     pub async fn remove_secret(&self, client: &Client, which: &str) -> Result<(), ClientError> {
-        let removed = apps::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await;
-        // Also when there was none: another request may just be removing it.
-        self.node.settle().await?;
-        Ok(removed?)
+        apps::remove_secret(self.node, &client.id, which, (self.hand(), &self.cause)).await?;
+        Ok(self.node.settle().await?)
     }
 
     /// Removes a client; its grants have ended when this returns.

@@ -171,6 +171,13 @@ impl Connection {
         Busy(self)
     }
 
+    /// The idle timeout, where it is shorter than the time between two looks at the clock here. By the limits that the connection
+    /// itself ends by, whatever was configured since.
+    pub(super) fn short_idle(&self) -> Option<Duration> {
+        let Limits { idle_timeout, header_timeout, .. } = self.all.limits;
+        (idle_timeout < header_timeout).then_some(idle_timeout)
+    }
+
     /// Completes when the connection has to end: nothing was asked of it for too long, or it was cut.
     ///
     /// From accepting to the first whole head the limit is the header timeout; after a request it is the idle timeout, within

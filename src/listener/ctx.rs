@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::connection::Busy;
 use super::exchange;
+use super::hints::Hints;
 use super::length::Length;
 use crate::audit::OpenCall;
 use crate::gateway::authorize::Permit;
@@ -65,6 +66,8 @@ pub struct Ctx {
     pub(super) started: Instant,
     pub(super) cut: Option<Arc<CutSwitch>>,
     pub(super) stage: Stage,
+    /// What came before the answer of the endpoint that it is at.
+    pub(super) hints: Hints,
     /// The request's place among those under way.
     pub(super) place: Option<Room>,
     /// Taken with the head; counts the request as under way.
@@ -86,7 +89,7 @@ impl Ctx {
         let exchange = exchange::current();
         let busy = exchange.as_ref().and_then(|e| e.connection.clone()).map(super::connection::Connection::begin);
         let cut = exchange.map(|e| Arc::clone(&e.cut));
-        Self { prepared, started: Instant::now(), cut, stage: Stage::Received, place: None, _busy: busy }
+        Self { prepared, started: Instant::now(), cut, stage: Stage::Received, hints: Hints::default(), place: None, _busy: busy }
     }
 
     /// Takes the request's place where it is one of those that are kept for what is urgent, to be given back once it is decided.

@@ -2,6 +2,7 @@
 //! find it here, through the task that serves the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::Connection;
 use crate::gateway::streams::{CutSwitch, HangUp};
@@ -22,6 +23,11 @@ tokio::task_local! {
     pub(super) static CONNECTION: Arc<Connection>;
     /// The request that the current task serves.
     pub(super) static EXCHANGE: Arc<Exchange>;
+}
+
+/// How long the current task's connection may be idle, where that is less than its guard can tell.
+pub(super) fn short_idle() -> Option<Duration> {
+    EXCHANGE.try_with(|exchange| exchange.connection.as_ref()?.short_idle()).ok().flatten()
 }
 
 /// The request that the current task serves.

@@ -18,6 +18,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::ctx::{Ctx, Stage};
 use super::desk;
 use super::entry::{self, Entered};
+use super::exchange;
 use super::onward;
 use super::protocol;
 use super::waiting;
@@ -94,8 +95,8 @@ impl ProxyHttp for Front {
         let limits = &ctx.prepared.config.listen.limits;
         // The guard ends idle connections: a timer of pingora's beside its own would be set with every request. Its own may be late by
         // the wait for a head.
-        if limits.idle_timeout < limits.header_timeout && session.get_keepalive().is_some() {
-            session.set_keepalive(Some(limits.idle_timeout.as_secs().max(1)));
+        if let Some(idle) = exchange::short_idle().filter(|_| session.get_keepalive().is_some()) {
+            session.set_keepalive(Some(idle.as_secs().max(1)));
         }
         session.set_read_timeout(Some(limits.body_timeout));
         session.set_write_timeout(Some(limits.write_timeout));
@@ -204,7 +205,7 @@ impl ProxyHttp for Front {
     }
 
     async fn response_filter(&self, session: &mut Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
-        if head.status.is_informational() && head.status != 101 {
+        if is_hint(head) {
             return protocol::hint(head, ctx);
         }
         // pingora takes it for a hint, and what follows for an answer.
@@ -328,7 +329,8 @@ impl ProxyHttp for Front {
         let stopped = ctx.forwarding().and_then(|f| f.stopped.take());
         let known = stopped.or_else(|| ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream));
         let fault = known.or_else(|| fault_of(error));
-        let started = session.response_written().is_some();
+        // Behind what comes before an answer there may be one of ours.
+        let started = session.response_written().is_some_and(|head| !is_hint(head));
         let scene_request = ctx.forwarding().map(|f| (f.seen.request.clone(), Arc::clone(&f.permit), f.origin.clone()));
         let Some((request, permit, origin)) = scene_request else {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
@@ -374,6 +376,11 @@ impl ProxyHttp for Front {
     fn suppress_error_log(&self, _: &Session, _: &Ctx, _: &Error) -> bool {
         true
     }
+}
+
+/// Whether a head comes before an answer. Who switches protocols answers by that (RFC 9110 section 15.2.2).
+fn is_hint(head: &ResponseHeader) -> bool {
+    head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// A session that an MCP server opens is its caller's.

@@ -15,6 +15,7 @@ mod exchange;
 mod front;
 mod guard;
 mod handshakes;
+mod hints;
 mod http2;
 mod length;
 mod lines;

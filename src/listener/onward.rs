@@ -13,6 +13,7 @@ use pingora_core::RetryType;
 use super::ctx::{Ctx, Forwarding};
 use super::exchange;
 use super::front::Front;
+use super::hints::Hints;
 use super::protocol;
 use super::waiting::{is_http2, wait};
 use crate::config::Upstream;
@@ -33,6 +34,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
     let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
     let cut = ctx.cut.clone();
+    ctx.hints = Hints::default();
     let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
     // The endpoint before is let go first: its place may be the one that is free.
     forwarding.attempt = None;

@@ -85,7 +85,11 @@ pub(super) async fn go_ahead(session: &mut Session, head: &mut RequestHeader, fo
 
 /// What comes before an answer: that something does, and for `103 Early Hints` which links it will have. Anything else of it would be said
 /// before the answer itself is looked at, a cookie for our own origin among it.
+///
+/// # Errors
+/// When there were too many, or they were too long.
 pub(super) fn hint(head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    ctx.hints.count(head)?;
     let kept = |name: &HeaderName| name == LINK && head.status == StatusCode::EARLY_HINTS;
     let others: Vec<_> = head.headers.keys().filter(|name| !kept(name)).cloned().collect();
     for name in &others {

@@ -91,6 +91,8 @@ struct Operating {
     peer: Peer,
     config: Arc<Config>,
     headers: HeaderMap,
+    /// Whether it asks for a change.
+    changes: bool,
 }
 
 impl FromRequestParts<App> for Operating {
@@ -105,7 +107,7 @@ impl FromRequestParts<App> for Operating {
         match found.filter(|session| session.operator && !session.must_change_password) {
             None => Err(missing(axum::extract::State(Arc::clone(node)), peer, parts.headers.clone()).await),
             Some(session) if !session.is_fresh(node.now()) => Err(see_other(&sign_in_again(parts))),
-            Some(session) => Ok(Self { session, peer, config, headers: parts.headers.clone() }),
+            Some(session) => Ok(Self { session, peer, config, headers: parts.headers.clone(), changes: !parts.method.is_safe() }),
         }
     }
 }
@@ -135,15 +137,22 @@ impl Operating {
         Local::on_behalf_of(Arc::clone(&app.node), self.peer.cause(&app.node, actor))
     }
 
-    /// The page, or what is said in its place.
+    /// The page, or what is said in its place. What a change is refused for holds everywhere by then. No layer does that here: to
+    /// whoever is no operator every form is missing, and they could have all nodes asked without end.
     async fn answer(self, app: &App, outcome: Result<Response, Trouble>) -> Response {
-        match outcome {
+        let (node, config, peer, changes) = (&app.node, Arc::clone(&self.config), self.peer.clone(), self.changes);
+        let response = match outcome {
             Ok(response) => response,
             Err(trouble) if trouble.status == http::StatusCode::NOT_FOUND => {
-                missing(axum::extract::State(Arc::clone(&app.node)), self.peer, self.headers).await
+                missing(axum::extract::State(Arc::clone(node)), self.peer, self.headers).await
             }
             Err(trouble) => trouble.page(&self.config, &self.peer),
+        };
+        if !changes {
+            return response;
         }
+        let settled = crate::web::refused_change(node, response).await;
+        settled.unwrap_or_else(|fault| Trouble::from(fault).page(&config, &peer))
     }
 }
 

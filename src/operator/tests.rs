@@ -332,8 +332,39 @@ async fn what_the_operator_takes_is_gone_everywhere_when_the_page_says_so_at_the
             let answer = desk.post(&browser, page, form).await;
             assert!(press == "second" || !answer.status.is_client_error(), "{page}: {}", answer.body);
             assert!(desk.world.settled() > before, "{page}, {press} press ({}): nobody waited", answer.status);
+            assert!(desk.world.settled() == before + 1, "{page}, {press} press ({}): waited more than once", answer.status);
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_form_is_refused_for_is_so_everywhere_and_strangers_have_nobody_asked() {
+    let desk = Desk::new().await;
+    let browsers = desk.everybody().await;
+    let scope = "/operator/scopes/{holder}/api_keys:write";
+    // Denied first, so that nothing waits and nothing was given.
+    assert_eq!(desk.post(&browsers[3], scope, "deny=1&comment=No").await.status, StatusCode::SEE_OTHER);
+    for (page, form, status) in [
+        (scope, "deny=1&comment=No", StatusCode::CONFLICT),
+        (scope, "withdraw=1", StatusCode::CONFLICT),
+        ("/operator/organizations", "create=1&slug=acme", StatusCode::CONFLICT),
+        ("/operator/organizations/gone", "freeze=1", StatusCode::NOT_FOUND),
+        ("/operator/clients/{client}x", "freeze=1", StatusCode::NOT_FOUND),
+        ("/operator/users/{bob}x", "freeze=1", StatusCode::NOT_FOUND),
+        ("/operator/users/{oona}", "freeze=1", StatusCode::NOT_FOUND),
+    ] {
+        for (n, browser) in browsers.iter().enumerate() {
+            let before = desk.world.settled();
+            let answer = desk.post(browser, page, form).await;
+            let waited = desk.world.settled() - before;
+            let operates = n == 3;
+            assert_eq!(waited, u64::from(operates), "{page} {form}, {n}: {}", answer.status);
+            assert_eq!(answer.status, if operates { status } else { StatusCode::NOT_FOUND }, "{page} {form}: {}", answer.body);
+        }
+    }
+    let before = desk.world.settled();
+    assert_eq!(desk.get(&browsers[3], "/operator/organizations/gone").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(desk.world.settled(), before, "nobody asked for a change");
 }
 
 #[tokio::test]

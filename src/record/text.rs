@@ -194,9 +194,8 @@ fn scopes(out: &mut Vec<u8>, name: &str, scopes: &ScopeSet) {
     out.push(b'[');
     // No scope has a character that needs escaping (RFC 6749 appendix A.4), and a caller may hold many.
     for scope in scopes.iter() {
-        out.push(b'"');
-        raw(out, scope.as_str());
-        raw(out, r#"","#);
+        plain(out, "", scope.as_str());
+        out.push(b',');
     }
     if !scopes.is_empty() {
         out.pop();

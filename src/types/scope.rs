@@ -305,6 +305,13 @@ mod tests {
         assert!(ScopeToken::parse("").is_err() && ScopeToken::parse("é").is_err());
     }
 
+    /// Records of calls are written by that: see `record::text`.
+    #[test]
+    fn no_scope_needs_escaping_in_json() {
+        let all: String = (0..=0x7F_u8).map(char::from).filter(|c| ScopeToken::parse(&c.to_string()).is_ok()).collect();
+        assert_eq!(serde_json::to_string(&all).expect("JSON"), format!("\"{all}\""));
+    }
+
     #[test]
     fn lists_are_bounded() {
         let many: Vec<String> = (0..65).map(|i| format!("s{i}")).collect();

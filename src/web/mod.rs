@@ -27,7 +27,7 @@ pub use missing::missing;
 pub use opened::opened;
 pub use params::{ParamError, Params, decode_component};
 pub use peer::{Peer, network};
-pub use refused::settled_refusal;
+pub use refused::{refused_change, settled_refusal};
 pub use registered::registration;
 pub use session::{
     AnySession, FRESH, SESSION_COOKIE, SignedIn, ended_session_cookie, session_cookie, signed_in, started_session,

@@ -19,8 +19,16 @@ const TOLD: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::CONFLICT, Stat
 pub async fn settled_refusal(node: &Node, request: Request, next: Next) -> Result<Response, StoreError> {
     let changes = !request.method().is_safe();
     let response = next.run(request).await;
-    if changes && TOLD.contains(&response.status()) {
+    if changes { refused_change(node, response).await } else { Ok(response) }
+}
+
+/// The answer to a request for a change, once what it is refused for holds everywhere.
+///
+/// # Errors
+/// When the store can't be asked.
+pub async fn refused_change(node: &Node, answer: Response) -> Result<Response, StoreError> {
+    if TOLD.contains(&answer.status()) {
         node.settle().await?;
     }
-    Ok(response)
+    Ok(answer)
 }

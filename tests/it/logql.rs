@@ -44,9 +44,9 @@ const STREAMS: [(&str, &str); 4] =
 
 async fn start() -> (Gateway, Caller) {
     let logs = Api::named("logs").pack("loki").keys(r#"tenant = { mode = "label", label = "tenant", value = "{org.tenant}" }"#);
-    let more = format!("[roles.log-reader]\npermissions = [\"logs:read\", \"rules:read\"]{logs}");
+    let more = format!("[roles.log-reader]\npermissions = [\"logs:read\", \"rules:read\", \"alerts:read\"]{logs}");
     let gw = Gateway::start_with(Setup { more, ..Setup::default() }).await;
-    let caller = gw.open_caller("acme", &["log-reader"], "logs:read rules:read").await;
+    let caller = gw.open_caller("acme", &["log-reader"], "logs:read rules:read alerts:read").await;
     (gw, caller)
 }
 

@@ -43,6 +43,7 @@ mod packs;
 mod panics;
 mod partitions;
 mod partner;
+mod peers;
 mod plugin;
 mod proof;
 mod rates;

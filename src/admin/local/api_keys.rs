@@ -149,7 +149,6 @@ pub(super) async fn decide(local: &Local, holder: &str, decision: ScopeDecision)
         ScopeRefusal::Deny => ("no request for it waits", Rule::NotWaiting),
         ScopeRefusal::Withdraw => ("it was not given, or was taken back", Rule::NotGiven),
     };
-    let refused = local.settled(refused).await?;
     let refused = refused.ok_or_else(|| AdminError::conflict(format!("{scope}: {nothing}")).of(rule))?;
     local.node.metrics.grants_revoked.inc_by(refused.grants);
     decided(local, &holder, &scope, refused).await

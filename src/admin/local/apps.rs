@@ -7,7 +7,7 @@ use crate::admin::app_model::{
     AppChange, AppDetails, AppSecret, AppVersionView, AppView, ChangeView, ConditionView, CreatedApp, ImportedApp, NewApp,
     Publish, PublishedApp, StableMark,
 };
-use crate::admin::error::AdminError;
+use crate::admin::error::{AdminError, RefusalCode};
 use crate::admin::model::{CreatedSecret, Page, Switch, Within};
 use crate::apps::{AppError, Author, Change, Condition, Import, Imported, Made, Manifest, NewSecret, Refusal, Workshop, Written};
 use crate::store::{App, AppState, AppVersion, Stage};
@@ -27,7 +27,6 @@ impl From<AppError> for AdminError {
             | Refusal::NotConfidential
             | Refusal::NoSecrets
             | Refusal::SecretLife
-            | Refusal::UnknownSecret
             | Refusal::UnknownVersion
             | Refusal::UnknownScope(_)
             | Refusal::PublicScope(_)
@@ -36,6 +35,7 @@ impl From<AppError> for AdminError {
             | Refusal::NoReason
             | Refusal::UnfitReason
             | Refusal::Manifest(_) => Self::invalid(detail),
+            Refusal::UnknownSecret => Self::Refused(crate::admin::Refusal { code: RefusalCode::NotFound, detail, rule: None }),
             Refusal::Taken
             | Refusal::Waiting(_)
             | Refusal::NotWaiting(_)

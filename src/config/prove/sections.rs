@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Findings;
 use super::apis::Proved;
 use crate::config::error::KeyPath;
-use crate::config::raw::{Durability, RawAudit, RawConfig, RawLimits, RawOAuth};
+use crate::config::raw::{Durability, RawAudit, RawConfig, RawLimits, RawListen, RawOAuth};
 use crate::config::read::top;
 use crate::config::written::Kind;
 use crate::config::{AuditPolicy, CertificateFiles, DeploymentSecret, Limits, Listen, ListenTls, Logo, OAuthPolicy, secrets};
@@ -40,6 +40,7 @@ pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
         let text = format!("{} is everybody: whoever connects says from where", network.0);
         found.warn(at.key("proxy_protocol").key("from").index(i), text);
     }
+    overlapping(&raw.listen, &at, found);
     Listen {
         public,
         admin,
@@ -49,6 +50,21 @@ pub(super) fn listen(raw: &RawConfig, found: &mut Findings<'_>) -> Listen {
         extra_hosts: raw.listen.extra_hosts.clone(),
         tls: tls(raw, &at.key("tls"), found),
         limits: limits(&raw.limits, &top("limits"), found),
+    }
+}
+
+/// Says of trusted proxies that all of them are balancers: what those write in headers of HTTP is the client's, so that it is never
+/// believed.
+fn overlapping(raw: &RawListen, at: &KeyPath, found: &mut Findings<'_>) {
+    for (i, network) in raw.trusted_proxies.iter().enumerate() {
+        let balancers = raw.proxy_protocol.from.numbered().map(|(_, from)| from.0);
+        for from in balancers.filter(|from| from.contains(&network.0)) {
+            let text = format!(
+                "{} lies within {from} of proxy_protocol.from, so that nothing these peers say in X-Forwarded-* is believed; take it out of one of the two",
+                network.0
+            );
+            found.warn(at.key("trusted_proxies").index(i), text);
+        }
     }
 }
 

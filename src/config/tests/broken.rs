@@ -381,6 +381,13 @@ fn oddities_are_warnings() {
     };
     assert_eq!(warned("scopes.x.description = \"X\""), ["scopes.x"]);
     assert_eq!(warned("listen.admin = \"0.0.0.0:9\""), ["listen.admin"]);
+    let passed_on = |trusted: &str, from: &str| {
+        warned(&format!("listen = {{ trusted_proxies = [{trusted}], proxy_protocol = {{ from = [{from}] }} }}"))
+    };
+    assert_eq!(passed_on("\"10.1.0.0/16\"", "\"10.0.0.0/8\""), ["listen.trusted_proxies[0]"]);
+    assert_eq!(passed_on("\"10.9.0.0/16\", \"10.0.0.1/32\"", "\"10.0.0.1/32\""), ["listen.trusted_proxies[1]"]);
+    // Peers besides the balancers are left, or there are none in both.
+    assert!(passed_on("\"10.0.0.0/8\"", "\"10.1.0.0/16\"").is_empty() && passed_on("\"10.0.0.0/8\"", "\"fd00::/8\"").is_empty());
     let posted =
         |to: &str| warned(&format!("hooks = [{{ name = \"h\", url = \"{to}\", secret = \"env:TOLLGATE_SOC_SECRET\" }}]"));
     assert_eq!(posted("http://soc.example.com/"), ["hooks[0].url"]);

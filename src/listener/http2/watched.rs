@@ -7,13 +7,14 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest, UniqueID,
     UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::allowance::Allowance;
 use super::frames::{Frame, Frames, Speaks};
@@ -40,6 +41,8 @@ type Malformed = Box<dyn Fn() + Send + Sync>;
 /// line is looked at: see [`Lines`].
 pub(in crate::listener) struct Watched {
     inner: Stream,
+    /// What was looked at and is yet to be read.
+    ahead: Bytes,
     speaks: Speaks,
     watch: Watch,
     hang_up: Arc<HangUp>,
@@ -73,7 +76,17 @@ impl Watched {
             malformed: Box::new(malformed),
         };
         let (resting, lines) = (Resting::default(), Lines::new(begins));
-        Self { inner, speaks: Speaks::NOTHING, watch, hang_up, rest, resting, lines }
+        Self { inner, ahead: Bytes::new(), speaks: Speaks::NOTHING, watch, hang_up, rest, resting, lines }
+    }
+
+    /// Reads what was looked at, and then what comes.
+    fn poll_inner(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let fitting = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead.split_to(fitting));
+        Poll::Ready(Ok(()))
     }
 
     fn received(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -150,7 +163,7 @@ impl AsyncRead for Watched {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        match Pin::new(&mut this.inner).poll_read(cx, buf) {
+        match this.poll_inner(cx, buf) {
             Poll::Ready(read) => read?,
             // Over HTTP/2 each request has its own: see `super::super::waiting`.
             Poll::Pending if this.speaks != Speaks::Http2 && this.hang_up.wait(cx) => {
@@ -213,8 +226,20 @@ impl Shutdown for Watched {
 
 #[async_trait]
 impl Peek for Watched {
+    /// Looks at what comes first, for as long as it may be what a client of HTTP/2 begins with: a request that is none may be shorter
+    /// than that, and who sent it waits for an answer. What has not come is zeros.
     async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
-        self.inner.try_peek(buf).await
+        let (mut known, mut speaks) = (0, Speaks::NOTHING);
+        while known < buf.len() && matches!(speaks, Speaks::Unknown(_)) {
+            let read = self.inner.read(&mut buf[known..]).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            speaks = speaks.hear(&buf[known..known + read]).0;
+            known += read;
+        }
+        self.ahead = Bytes::copy_from_slice(&buf[..known]);
+        Ok(true)
     }
 }
 

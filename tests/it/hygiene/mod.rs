@@ -6,8 +6,11 @@ mod rows;
 
 use bytes::Bytes;
 use http::{Method, Request as Http, Uri, Version};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::audit::reason;
+use crate::harness::frames::{PREFACE, SETTINGS, frame};
 use crate::harness::http1::{Conn, Request, Response};
 use crate::harness::{Gateway, Setup, http2, within};
 use rows::{Expect, H2Row, Row};
@@ -101,6 +104,29 @@ async fn every_row_over_http1() {
     for row in rows::rows() {
         replay(&gw, &row).await;
     }
+    gw.running.stop().await;
+}
+
+/// A connection speaks HTTP/2 once all of what that begins with has come, in whatever pieces, and HTTP/1 as soon as it differs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_as_http2_does_is_told_from_it_when_it_differs() {
+    let gw = Gateway::start().await;
+    for method in ["P", "PR", "PRI"] {
+        let mut conn = Conn::open(gw.running.public).await;
+        for byte in format!("{method} / HTTP/1.1\r\n\r\n").as_bytes().chunks(1) {
+            conn.send(byte).await;
+        }
+        let response = within("an answer", conn.try_response()).await.expect("one before the head takes too long");
+        assert_eq!((response.status, response.reason().as_deref()), (501, Some("method_unknown")), "{method}");
+    }
+    let mut stream = TcpStream::connect(gw.running.public).await.expect("the gateway accepts");
+    stream.set_nodelay(true).expect("a socket option");
+    for byte in [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat().chunks(1) {
+        stream.write_all(byte).await.expect("it is taken");
+    }
+    let mut head = [0; 9];
+    within("a frame", stream.read_exact(&mut head)).await.expect("a frame");
+    assert_eq!(head[3], SETTINGS, "the other side begins with its settings too");
     gw.running.stop().await;
 }
 

@@ -253,7 +253,10 @@ fn hosts() -> Vec<Row> {
     vec![
         raw("no Host", "GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", bad("host_missing")),
         raw("no header at all", "GET /longer/than/the/preface HTTP/1.1\r\n\r\n", bad("host_missing")),
+        raw("a head shorter than the preface of HTTP/2", "GET / HTTP/1.1\r\n\r\n", bad("host_missing")),
+        raw("one that begins as the preface does", "POST / HTTP/1.1\r\n\r\n", bad("host_missing")),
         raw("HTTP/1.0 without Host", "GET / HTTP/1.0\r\nAccept: */*\r\n\r\n", bad("host_missing")),
+        raw("the same, shorter than the preface", "GET / HTTP/1.0\r\n\r\n", bad("host_missing")),
         raw("HTTP/1.0 with Host", "GET / HTTP/1.0\r\nHost: gw.test\r\n\r\n", Pass("/")),
         raw("two Hosts", "GET / HTTP/1.1\r\nHost: gw.test\r\nHost: gw.test\r\n\r\n", Unparsed),
         host("", bad("host_missing")),

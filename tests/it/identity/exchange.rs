@@ -229,6 +229,19 @@ async fn one_that_says_nothing_is_waited_for_only_so_long() {
     gw.running.stop().await;
 }
 
+/// Whoever reads all that a helper answers can be filled by it (Traefik CVE-2026-26998).
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_long_is_not_read() {
+    let (server, gw, caller) = world(SECRET).await;
+    server.behave(Behave::Padded(70 << 10));
+    refused(&gw, &caller, 503, "identity_unavailable").await;
+    gw.advance(2);
+    server.behave(Behave::Padded(60 << 10));
+    let mut conn = Conn::open(gw.running.public).await;
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-2");
+    gw.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_on_no_record() {
     let (_server, gw, caller) = world(SECRET).await;

@@ -67,6 +67,29 @@ async fn what_the_user_may_no_longer_do_is_not_told() {
     gw.running.stop().await;
 }
 
+/// What `Connection` names does not go on, which is no way to take away what the gate says of a caller.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_takes_none_of_them_away() {
+    let gw = gateway(HEADERS, "").await;
+    let caller = zoe(&gw).await;
+    let names = ["X-Org", "X-User", "X-Name", "X-Client", "X-Token", "X-Scopes", "X-Ours", "X-Fixed"];
+    for name in names {
+        for spelt in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+            let before = gw.upstream.count();
+            let request = Request::get(ECHO).bearer(&caller.token).header("Connection", &spelt).header(&spelt, "forged");
+            let answer = ask(gw.running.public, &request).await;
+            if answer.status != 200 {
+                assert_eq!((answer.status / 100, gw.upstream.count()), (4, before), "{spelt}: {answer:?}");
+                continue;
+            }
+            let seen = gw.upstream.last();
+            assert!(names.iter().all(|ours| seen.values(&ours.to_lowercase()).len() == 1), "{spelt}: {}", seen.text());
+            assert!(!seen.text().contains("forged"), "{spelt}: {}", seen.text());
+        }
+    }
+    gw.running.stop().await;
+}
+
 async fn forged(gw: &Gateway, path: &str, token: Option<&str>) {
     let names = ["X-Org", "X-USER", "x-name", "x_client", "X.Token", "X_Scopes", "x-ours", "X-Fixed", "x-route", "X_Route"];
     let mut request = Request::get(path);

@@ -19,6 +19,8 @@ pub enum Behave {
     Grant(u64),
     /// Refuses with this status and code.
     Refuse(u16, &'static str),
+    /// Issues one behind so many spaces.
+    Padded(usize),
     /// Points somewhere else.
     Redirect,
     /// Does not answer.
@@ -98,6 +100,11 @@ async fn token(State(server): State<Arc<Server>>, headers: HeaderMap, Form(form)
         .into_response(),
         Behave::Refuse(status, code) => {
             (StatusCode::from_u16(status).expect("a status"), axum::Json(serde_json::json!({ "error": code }))).into_response()
+        }
+        Behave::Padded(spaces) => {
+            let issued = "\"issued_token_type\":\"urn:ietf:params:oauth:token-type:access_token\",\"token_type\":\"Bearer\"";
+            let text = format!("{}{{\"access_token\":\"upstream-{number}\",{issued},\"expires_in\":600}}", " ".repeat(spaces));
+            ([("content-type", "application/json")], text).into_response()
         }
         Behave::Redirect => (StatusCode::TEMPORARY_REDIRECT, [("location", "/token")]).into_response(),
         Behave::Silent => std::future::pending().await,
