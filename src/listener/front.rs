@@ -148,9 +148,8 @@ impl ProxyHttp for Front {
     }
 
     async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
-        let prepared = Arc::clone(&ctx.prepared);
+        let (prepared, started) = (Arc::clone(&ctx.prepared), ctx.started);
         let issuer = &prepared.config.issuer;
-        let elapsed = ctx.started.elapsed();
         let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
         let Some(endpoint) = forwarding.attempt.as_ref().map(Attempt::endpoint) else {
             return Err(Error::new(ErrorType::InternalError));
@@ -173,7 +172,7 @@ impl ProxyHttp for Front {
         outbound::prepare(head, &forwarding.permit, &forwarding.request, &facts)?;
         waiting::keep_te(session, head)?;
         if let Some(deadline) = forwarding.deadline {
-            head.insert_header(deadline::TIMEOUT, deadline::written(deadline.saturating_sub(elapsed)))?;
+            head.insert_header(deadline::TIMEOUT, deadline::written(deadline.saturating_sub(started.elapsed())))?;
         }
         protocol::go_ahead(session, head, forwarding).await?;
         if forwarding.inflates() {
@@ -368,7 +367,7 @@ impl ProxyHttp for Front {
         {
             // A call whose end nobody told.
             attempt.settle();
-            self.metrics.upstream_up.with_label_values(&[&attempt.pool().upstream().name]).set(1);
+            attempt.pool().tell_up(|name| self.metrics.upstream_up.with_label_values(&[name]));
         }
         forwarding.end(micros, error.map(broken_by));
     }

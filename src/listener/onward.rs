@@ -75,7 +75,7 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
             peer.options.read_timeout = Some(longest.map_or(spans.read, |left| left.min(spans.read)));
             protocol::fit(&mut peer, forwarding, session.req_header());
             forwarding.attempt = Some(attempt);
-            Ok(Box::new(peer))
+            Ok(peer)
         }
         Err(error) => {
             attempt.unconnected(now);

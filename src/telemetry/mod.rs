@@ -6,4 +6,5 @@ mod trace;
 
 pub use logs::{LogFormat, start_logs};
 pub use metrics::{Metrics, RouteMetrics};
+pub use prometheus::IntGauge;
 pub use trace::TraceContext;

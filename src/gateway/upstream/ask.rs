@@ -105,7 +105,7 @@ async fn exchange(
     if attempt.pool().upstream().protocol == UpstreamProtocol::Http2 {
         absolute(&mut head, attempt)?;
     }
-    let (mut session, _) = connector.get_http_session(&peer).await.map_err(Unanswered::Unreached)?;
+    let (mut session, _) = connector.get_http_session(&*peer).await.map_err(Unanswered::Unreached)?;
     OtherProtocol::refuse_session(attempt.pool().upstream().protocol, &session)?;
     attempt.connected();
     session.set_read_timeout(Some(spans.read));

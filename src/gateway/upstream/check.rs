@@ -78,13 +78,13 @@ pub async fn check(connector: &Connector, pool: &Pool, index: usize, now: Timest
     }
 }
 
-async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: HttpPeer, most: Duration) -> Result<(), Unwell> {
+async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: Box<HttpPeer>, most: Duration) -> Result<(), Unwell> {
     let (upstream, endpoint) = (pool.upstream(), &pool.upstream().endpoints[index]);
     // A check must not be answered by a connection that was opened while the endpoint was still well.
     peer.options.idle_timeout = Some(Duration::ZERO);
     peer.options.tracer = None;
     let head = head(endpoint, upstream.health.as_ref())?;
-    let (mut session, _) = connector.get_http_session(&peer).await?;
+    let (mut session, _) = connector.get_http_session(&*peer).await?;
     OtherProtocol::refuse_session(upstream.protocol, &session)?;
     session.set_read_timeout(Some(most));
     session.write_request_header(Box::new(head)).await?;

@@ -84,13 +84,18 @@ impl Addresses {
         }
     }
 
+    /// The address whose turn it is, where nobody has to be asked for it.
+    pub(super) fn known_now(&self, tried: Option<SocketAddr>, now: Timestamp) -> Option<SocketAddr> {
+        self.literal.or_else(|| self.taken(tried, now))
+    }
+
     /// The address whose turn it is, another one than `tried` where there is one. Asks the resolver only when the name never
     /// resolved.
     ///
     /// # Errors
     /// When it does not resolve.
     pub async fn pick(&self, tried: Option<SocketAddr>, now: Timestamp) -> Result<SocketAddr, NoPeer> {
-        if let Some(address) = self.literal.or_else(|| self.taken(tried, now)) {
+        if let Some(address) = self.known_now(tried, now) {
             return Ok(address);
         }
         let _turn = self.turn.lock().await;

@@ -1,6 +1,5 @@
 //! What pingora is told about an endpoint.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -130,25 +129,36 @@ impl Pool {
     ///
     /// # Errors
     /// When the name does not resolve.
-    pub async fn peer(&self, index: usize, tried: Option<SocketAddr>, spans: &Spans, now: Timestamp) -> Result<HttpPeer, NoPeer> {
+    pub async fn peer(
+        &self,
+        index: usize,
+        tried: Option<SocketAddr>,
+        spans: &Spans,
+        now: Timestamp,
+    ) -> Result<Box<HttpPeer>, NoPeer> {
         let member = &self.members()[index];
-        let resolved = tokio::time::timeout(spans.connect, member.addresses().pick(tried, now)).await;
-        let address = resolved.map_err(|_| NoPeer::Name { host: member.endpoint.host.clone(), source: None })??;
+        let addresses = member.addresses();
+        let address = match addresses.known_now(tried, now) {
+            Some(address) => address,
+            None => {
+                // Rare, and large: every other request would carry it.
+                let resolved = Box::pin(tokio::time::timeout(spans.connect, addresses.pick(tried, now))).await;
+                resolved.map_err(|_| NoPeer::Name { host: member.endpoint.host.clone(), source: None })??
+            }
+        };
         Ok(self.at(index, address, spans))
     }
 
-    fn at(&self, index: usize, address: SocketAddr, spans: &Spans) -> HttpPeer {
+    /// In its box from the start: it is half a kilobyte, and handed on twice.
+    fn at(&self, index: usize, address: SocketAddr, spans: &Spans) -> Box<HttpPeer> {
         let (upstream, member) = (self.upstream(), &self.members()[index]);
         let endpoint = &upstream.endpoints[index];
         // An empty name would switch verification off.
         let name = upstream.tls.server_name.as_ref().unwrap_or(&endpoint.host);
-        let mut peer = HttpPeer::new(address, endpoint.tls, name.clone());
+        let mut peer = Box::new(HttpPeer::new(address, endpoint.tls, name.clone()));
         peer.client_cert_key.clone_from(&upstream.tls.client);
         peer.options.ca.clone_from(&upstream.tls.roots);
-        // pingora pools by address and name; what else distinguishes two upstreams must keep their connections apart.
-        let mut group = DefaultHasher::new();
-        (&upstream.name, upstream.protocol, upstream.tls.digest).hash(&mut group);
-        peer.group_key = group.finish();
+        peer.group_key = self.group();
         let options = &mut peer.options;
         options.connection_timeout = Some(spans.connect);
         options.total_connection_timeout = Some(spans.connect);

@@ -1,7 +1,8 @@
 //! The endpoints of one upstream, and whose turn it is.
 
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -13,6 +14,7 @@ use super::names::Resolver;
 use super::places::Places;
 use crate::config::{Endpoint, Upstream};
 use crate::gateway::status::Code;
+use crate::telemetry::IntGauge;
 use crate::types::Timestamp;
 
 /// The golden ratio of 2^64: multiples of it spread evenly, however few are taken.
@@ -24,6 +26,9 @@ pub struct Pool {
     upstream: Arc<Upstream>,
     members: Vec<Arc<Member>>,
     shared: Arc<Shared>,
+    /// What tells its connections from those of other upstreams.
+    group: u64,
+    up: OnceLock<IntGauge>,
 }
 
 /// What outlives a configuration that does not change it.
@@ -75,7 +80,9 @@ impl Pool {
             retried: AtomicU64::new(before.map_or(0, |b| b.shared.retried.load(Ordering::Relaxed))),
             not_retried: AtomicU64::new(before.map_or(0, |b| b.shared.not_retried.load(Ordering::Relaxed))),
         });
-        Self { upstream, members, shared }
+        let mut group = DefaultHasher::new();
+        (&upstream.name, upstream.protocol, upstream.tls.digest).hash(&mut group);
+        Self { group: group.finish(), up: OnceLock::new(), upstream, members, shared }
     }
 
     /// Whether what is known of connections to it holds for `other` too.
@@ -84,6 +91,16 @@ impl Pool {
         let same_places = of_self.len() == of_other.len() && of_self.iter().zip(of_other).all(|(a, b)| a.is_same_place(b));
         let same_way = (self.upstream.protocol, self.upstream.tls.digest) == (other.protocol, other.tls.digest);
         same_places && same_way && self.shared.breaker.is_for(&other.breaker)
+    }
+
+    /// pingora keeps connections apart by address and name; what else distinguishes two upstreams is in this number.
+    pub(super) const fn group(&self) -> u64 {
+        self.group
+    }
+
+    /// Tells its gauge that an exchange succeeded. Every request does: the gauge is looked up once.
+    pub fn tell_up(&self, gauge: impl FnOnce(&str) -> IntGauge) {
+        self.up.get_or_init(|| gauge(&self.upstream.name)).set(1);
     }
 
     /// The upstream.
