@@ -1,12 +1,10 @@
 //! Carries finished records from the journal to the store.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +38,7 @@ pub struct Shipper<S: ?Sized> {
     shipped: u64,
 }
 
-impl<S: SealStore + Send + Sync + ?Sized + 'static> Shipper<S> {
+impl<S: SealStore + Send + Sync + ?Sized> Shipper<S> {
     /// The shipper of `journal`, with the backlog that came with it, through `notary`.
     pub fn new(journal: Journal, backlog: Backlog, notary: Arc<Notary<S>>) -> Self {
         let tail = Tail::new(backlog.old, Some(journal.clone()), MEMORY_LIMIT);
@@ -140,25 +138,33 @@ impl<S: SealStore + Send + Sync + ?Sized + 'static> Shipper<S> {
             let result = work(&mut tail);
             (tail, result)
         });
-        let (tail, result) = ended(done.await)?;
-        self.tail = Some(tail);
-        Some(result)
+        match done.await {
+            Ok((tail, result)) => {
+                self.tail = Some(tail);
+                Some(result)
+            }
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
     }
 
     /// Hands a batch to the store until it is taken; `false` when it is time to stop first. What the store would never take is found by
     /// halves and left in the journal: nothing behind it waits for it.
     async fn store(&mut self, ready: Vec<Ready>, stop: &CancellationToken) -> bool {
         let (records, needs): (Vec<Written>, Vec<_>) = ready.into_iter().map(|r| (r.written, r.needs)).unzip();
-        let (records, mut parts) = (Arc::new(records), vec![0..needs.len()]);
-        while let Some(part) = parts.pop() {
-            match self.offer(&records, &part, stop).await {
-                Offered::Taken => self.taken(&records[part.clone()], &needs[part]),
+        let mut parts = vec![(&*records, &*needs)];
+        while let Some((part, needs)) = parts.pop() {
+            match self.offer(part, stop).await {
+                Offered::Taken => self.taken(part, needs),
                 Offered::Refused(error) => {
-                    let middle = part.start + part.len() / 2;
-                    if middle == part.start {
-                        self.set_aside(&records[part], &error);
+                    let middle = part.len() / 2;
+                    if middle == 0 {
+                        self.set_aside(part, &error);
                     } else {
-                        parts.extend([middle..part.end, part.start..middle]);
+                        let ((one, other), (ones, others)) = (part.split_at(middle), needs.split_at(middle));
+                        parts.extend([(other, others), (one, ones)]);
                     }
                 }
                 Offered::GivenUp => return false,
@@ -168,14 +174,13 @@ impl<S: SealStore + Send + Sync + ?Sized + 'static> Shipper<S> {
     }
 
     /// Hands records to the store until it answers.
-    async fn offer(&self, all: &Arc<Vec<Written>>, part: &Range<usize>, stop: &CancellationToken) -> Offered {
-        let (records, mut pause) = (&all[part.clone()], BACKOFF.0);
+    async fn offer(&self, records: &[Written], stop: &CancellationToken) -> Offered {
+        let mut pause = BACKOFF.0;
         loop {
-            let error = match self.append(all, part).await {
-                Some(Ok(())) => return Offered::Taken,
-                Some(Err(error @ StoreError::Rejected { .. })) => return Offered::Refused(error),
-                Some(Err(error)) => error,
-                None => return Offered::GivenUp,
+            let error = match self.notary.append(records).await {
+                Ok(()) => return Offered::Taken,
+                Err(error @ StoreError::Rejected { .. }) => return Offered::Refused(error),
+                Err(error) => error,
             };
             let metrics = self.journal.metrics();
             metrics.retried();
@@ -195,14 +200,6 @@ impl<S: SealStore + Send + Sync + ?Sized + 'static> Shipper<S> {
             self.journal.tend();
             pause = (pause * 2).min(BACKOFF.1);
         }
-    }
-
-    /// Hands records to the store once, from a thread that may block: the statement of a batch is long, and whoever waits for a thread
-    /// that serves requests waits while it is put together. `None` when the runtime is ending.
-    async fn append(&self, all: &Arc<Vec<Written>>, part: &Range<usize>) -> Option<Result<(), StoreError>> {
-        let (notary, all, part) = (Arc::clone(&self.notary), Arc::clone(all), part.clone());
-        let runtime = Handle::current();
-        ended(spawn_blocking(move || runtime.block_on(notary.append(&all[part]))).await)
     }
 
     fn taken(&mut self, records: &[Written], needs: &[Needs]) {
@@ -245,17 +242,6 @@ impl<S: SealStore + Send + Sync + ?Sized + 'static> Shipper<S> {
             metrics.corrupt(corrupt);
             tracing::error!(lines = corrupt, "the audit journal has lines that can't be read; their file is kept");
         }
-    }
-}
-
-/// What became of work on another thread. `None` when the runtime is ending.
-fn ended<T>(done: Result<T, JoinError>) -> Option<T> {
-    match done {
-        Ok(result) => Some(result),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => None,
-        },
     }
 }
 
