@@ -31,7 +31,9 @@ pub(crate) fn serve() {
         } else if let Some(attack) = line.strip_prefix("start ").and_then(Attack::named) {
             let targets: Targets = targets.clone().expect("a target before an attack");
             let (tally, stop) = (Tally::shared(), CancellationToken::new());
-            if attack.touches_the_gate() && runtime.block_on(async { tokio::time::timeout(BEGINS, targets.let_in()).await }).is_err() {
+            if attack.touches_the_gate()
+                && runtime.block_on(async { tokio::time::timeout(BEGINS, targets.let_in()).await }).is_err()
+            {
                 answer("not let in");
                 continue;
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{BootError, bind, serve_admin};
+use super::{BootError, GRACE, beside, bind};
 use crate::authorizer;
 use crate::plugin::Gate;
 
@@ -15,8 +15,11 @@ pub(super) fn serve(
     stop: CancellationToken,
     tasks: &mut Vec<JoinHandle<()>>,
 ) -> Result<Option<SocketAddr>, BootError> {
-    let Some(address) = gate.prepared.load().config.listen.authorizer else { return Ok(None) };
-    let address = serve_admin(bind(address)?, authorizer::router(gate.clone()), stop, tasks)?;
+    let prepared = gate.prepared.load();
+    let listen = &prepared.config.listen;
+    let Some(address) = listen.authorizer else { return Ok(None) };
+    let grace = listen.limits.drain_timeout.min(GRACE);
+    let address = beside::serve(bind(address)?, (authorizer::router(gate.clone()), grace), stop, tasks)?;
     tracing::info!(%address, "proxies may ask for decisions");
     Ok(Some(address))
 }

@@ -1,6 +1,7 @@
 //! From a configuration to a running gateway: the one place that names concrete types.
 
 mod authorizer;
+mod beside;
 mod certificates;
 mod direct;
 mod drain;
@@ -21,6 +22,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use secrecy::ExposeSecret as _;
@@ -40,13 +42,16 @@ use crate::plugin::{Bodies, Gate};
 use crate::store::{Store, StoreError, sql};
 use crate::telemetry::Metrics;
 use crate::token::TokenFault;
-use crate::types::{Chain, ChainId, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
+use crate::types::{ChainId, Clock, Entropy, NodeId, PlainToken, SystemClock, SystemEntropy};
 use crate::{api, hooks, oauth, operator, own_mcp, web};
 
 pub use direct::{Direct, open};
 pub use drain::signalled;
 pub use ready::Ready;
 pub use reload::in_force;
+
+/// How long requests at the sockets beside the public one may go on once that is drained, where `limits.drain_timeout` is longer.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -302,7 +307,8 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         tokio::spawn(reload::watch(Arc::clone(&reloader), stop.clone())),
     ];
     node.catch_up().await?;
-    let admin = serve_admin(admin, admin::router(admin_state), stop.clone(), &mut tasks.running)?;
+    let grace = node.config.load().listen.limits.drain_timeout.min(GRACE);
+    let admin = beside::serve(admin, (admin::router(admin_state), grace), stop.clone(), &mut tasks.running)?;
     let authorizer = authorizer::serve(&gate, stop, &mut tasks.running)?;
     let listener =
         Listener::start(public, front, limits, served.as_ref()).map_err(|source| BootError::Listen { address, source })?;
@@ -407,27 +413,4 @@ fn local(node: &Arc<Node>, flush: Arc<dyn account::AuditFlush>, address: Own) ->
 
 fn bind(address: SocketAddr) -> Result<TcpListener, BootError> {
     TcpListener::bind(address).map_err(|source| BootError::Listen { address, source })
-}
-
-fn serve_admin(
-    socket: TcpListener,
-    router: axum::Router,
-    stop: CancellationToken,
-    tasks: &mut Vec<JoinHandle<()>>,
-) -> Result<SocketAddr, BootError> {
-    let serve = || {
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
-        Ok((tokio::net::TcpListener::from_std(socket)?, address))
-    };
-    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-    let (socket, address) = serve().map_err(|source: std::io::Error| BootError::Listen { address: unknown, source })?;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tasks.push(tokio::spawn(async move {
-        let served = axum::serve(socket, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(error = %Chain(&error), "the admin listener ended");
-        }
-    }));
-    Ok(address)
 }

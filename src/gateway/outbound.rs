@@ -14,7 +14,7 @@ use super::hygiene::{CREDENTIAL_HEADERS, CleanRequest};
 use super::identity::{self, Identity};
 use super::mcp_session::{LAST_EVENT_ID, McpSession, SESSION_ID};
 use super::shadow;
-use crate::config::{ApiKind, Endpoint, Target, Tell};
+use crate::config::{ApiKind, Endpoint, InjectedHeader, Target, Tell};
 use crate::mcp;
 use crate::telemetry::TraceContext;
 use crate::types::{Digits, Dotted, Issuer};
@@ -172,11 +172,16 @@ fn tell(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
 fn inject(headers: &mut HeaderMap, permit: &Permit) -> Result<()> {
     let Target::Upstream(upstream) = &permit.api().target else { return Ok(()) };
     for header in &upstream.inject {
-        let mut secret = value(header.value.expose_secret())?;
-        secret.set_sensitive(true);
-        headers.insert(header.name.clone(), secret);
+        headers.insert(header.name.clone(), secret(header)?);
     }
     Ok(())
+}
+
+/// What an upstream is shown of ours in a header.
+pub(super) fn secret(header: &InjectedHeader) -> Result<HeaderValue> {
+    let mut secret = value(header.value.expose_secret())?;
+    secret.set_sensitive(true);
+    Ok(secret)
 }
 
 /// What `Host` says at an endpoint.

@@ -150,10 +150,17 @@ impl Rates {
     }
 }
 
+/// Where a rate stands. A route may have the id that is its API's name, and their counts are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place<'p> {
+    Api(&'p str),
+    Route(&'p str),
+}
+
 /// Every rate of a permit's API and route, with where it stands.
-fn rates(permit: &Permit) -> impl Iterator<Item = (&str, usize, &Rate)> {
-    let of_api = permit.api().rates.iter().enumerate().map(|(i, rate)| (permit.api().name.as_str(), i, rate));
-    let of_route = permit.rule().rates.iter().enumerate().map(|(i, rate)| (permit.route().as_str(), i, rate));
+fn rates(permit: &Permit) -> impl Iterator<Item = (Place<'_>, usize, &Rate)> {
+    let of_api = permit.api().rates.iter().enumerate().map(|(i, rate)| (Place::Api(permit.api().name.as_str()), i, rate));
+    let of_route = permit.rule().rates.iter().enumerate().map(|(i, rate)| (Place::Route(permit.route().as_str()), i, rate));
     of_api.chain(of_route)
 }
 

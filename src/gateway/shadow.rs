@@ -5,8 +5,9 @@
 //! it: neither the upstream's credentials nor a tenant.
 //!
 //! A path that servers could read in several ways passes too, as it came, as long as each of those ways leads to the same API.
-//! Three things are refused even in shadow mode: a request that could mean two things in any other way, one that can't be put
-//! on record, and one whose body can't be read to its end. The report counts them as refused already.
+//! Refused even in shadow mode are a request that could mean two things in any other way, one that can't be put on record, one
+//! whose body can't be read to its end, a script of a service worker, which would outlive its page at our origin, and a gRPC call
+//! over HTTP/1. The report counts them as refused already.
 
 use std::sync::Arc;
 

@@ -225,6 +225,24 @@ async fn each_kind_of_rate_counts_its_own_in_every_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_route_with_the_name_of_its_api_has_a_count_of_its_own() {
+    let of_api = "rates = [{ per = \"client\", requests = 1000, every = \"1s\" }]";
+    let of_route = "rates = [{ per = \"client\", requests = 2, every = \"60s\" }]";
+    let same = Api::named("same").mount("/same").keys(of_api);
+    let route = format!("[[apis.routes]]\nid = \"same\"\nmatch = \"/x\"\nmethods = [\"GET\"]\n{READERS}\n{of_route}\n");
+    let gw = Gateway::start_with(Setup { more: format!("{same}{route}"), ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["operator"], "metrics:read").await;
+    let mut conn = http1::Conn::open(gw.running.public).await;
+    let mut asked = Vec::new();
+    for _ in 0..5 {
+        asked.push(conn.ask(&Request::get("/same/x").bearer(&caller.token)).await.status);
+        gw.advance(1);
+    }
+    assert_eq!(asked, [200, 200, 429, 429, 429], "the shorter count forgets nothing of the longer one");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_route_has_caps_in_every_form() {
     let bench = Bench::start(&apis("capped", "", "max_concurrent = 1\nmax_body = \"10B\"")).await;
     let gw = &bench.gw;

@@ -139,6 +139,32 @@ async fn a_stop_cuts_what_does_not_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_nobody_who_hangs_beside_the_public_listener() {
+    let gw = Gateway::start_with(Setup {
+        listen: "authorizer = \"127.0.0.1:0\"".to_owned(),
+        limits: "drain_timeout = \"300ms\"",
+        more: "[authorizer]\ndialects = [\"nginx\"]\ntrusted_proxies = [\"127.0.0.1/32\"]\n".to_owned(),
+        ..Setup::default()
+    })
+    .await;
+    let mut hanging = Vec::new();
+    for socket in [gw.running.admin, gw.running.authorizer.expect("an authorizer")] {
+        for half in ["", "GET /metrics HTTP/1.1\r\nHost: gw", "POST /metrics HTTP/1.1\r\nHost: gw\r\nContent-Length: 9\r\n\r\nx"]
+        {
+            let mut conn = Conn::open(socket).await;
+            conn.send(half.as_bytes()).await;
+            hanging.push(conn);
+        }
+    }
+    within("the stop", gw.running.stop()).await;
+    for mut conn in hanging {
+        // Some were answered before.
+        while conn.try_response().await.is_some() {}
+        assert!(conn.closed().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fifty_gateways_live_in_one_process() {
     let mut all = Vec::new();
     for _ in 0..50 {

@@ -337,6 +337,18 @@ async fn a_check_takes_an_endpoint_out_and_brings_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_shows_what_requests_show() {
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "Basic b3VyczpzZWNyZXQ=").expect("a secret");
+    let inject = format!("inject = [{{ header = \"Authorization\", value_file = \"{}\" }}]", secret.path().display());
+    let checks = "checks = { interval = \"1s\", timeout = \"1s\", healthy = 2, unhealthy = 2 }";
+    let (gw, a, _b) = two(&format!("health = \"/well\"\n{checks}\n{inject}")).await;
+    a.asked(1).await;
+    assert_eq!((a.last().target(), a.last().header("authorization")), ("/well".to_owned(), "Basic b3VyczpzZWNyZXQ=".to_owned()));
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_takes_no_longer_than_its_route_allows() {
     let (gw, a, b) = two("").await;
     let silent = ask(gw.running.public, &Request::get("/pair/short").header("X-Behave", "silent")).await;

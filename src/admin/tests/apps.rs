@@ -110,9 +110,10 @@ async fn a_node_and_its_admin_api_agree_about_apps() {
     assert_eq!(local, remote);
     let of = |what: &str| &local.iter().find(|(w, _)| *w == what).unwrap_or_else(|| panic!("{what}")).1;
     let refused = |what: &str| of(what)["refused"].as_str().unwrap_or("done").to_owned();
-    for what in ["no name", "unknown scope", "another app", "never", "no such", "version 9", "kind", "format"] {
+    for what in ["no name", "unknown scope", "another app", "never", "version 9", "kind", "format"] {
         assert_eq!(refused(what), "invalid", "{what}");
     }
+    assert_eq!(refused("no such"), "not_found");
     for what in ["too early", "stale", "unchanged", "not by hand", "not alone", "last", "ambiguous"] {
         assert_eq!(refused(what), "conflict", "{what}");
     }

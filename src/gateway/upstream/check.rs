@@ -12,8 +12,8 @@ use pingora_core::connectors::http::Connector;
 
 use super::peer::{OtherProtocol, Spans};
 use super::{NoPeer, Pool, grpc_health};
-use crate::config::{Endpoint, Health};
-use crate::gateway::outbound::authority;
+use crate::config::{Endpoint, Health, Upstream};
+use crate::gateway::outbound::{authority, secret};
 use crate::gateway::status::{code_name, of_call};
 use crate::types::Timestamp;
 
@@ -83,7 +83,7 @@ async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: Box<Htt
     // A check must not be answered by a connection that was opened while the endpoint was still well.
     peer.options.idle_timeout = Some(Duration::ZERO);
     peer.options.tracer = None;
-    let head = head(endpoint, upstream.health.as_ref())?;
+    let head = head(endpoint, upstream)?;
     let (mut session, _) = connector.get_http_session(&*peer).await?;
     OtherProtocol::refuse_session(upstream.protocol, &session)?;
     session.set_read_timeout(Some(most));
@@ -113,11 +113,11 @@ async fn ask(connector: &Connector, pool: &Pool, index: usize, mut peer: Box<Htt
     if grpc_health::serves(&answer) { Ok(()) } else { Err(Unwell::NotServing) }
 }
 
-/// What is asked.
-fn head(endpoint: &Endpoint, health: Option<&Health>) -> pingora::Result<RequestHeader> {
+/// What is asked, with what requests show of ours.
+fn head(endpoint: &Endpoint, upstream: &Upstream) -> pingora::Result<RequestHeader> {
     const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"), " (health check)");
     let (base, host) = (&endpoint.base_path, authority(endpoint));
-    let mut head = match health {
+    let mut head = match &upstream.health {
         Some(Health::Grpc(_)) => {
             let mut head = RequestHeader::build("POST", b"/", Some(3))?;
             // Of a relative target pingora says `https`, whatever the connection is.
@@ -130,12 +130,16 @@ fn head(endpoint: &Endpoint, health: Option<&Health>) -> pingora::Result<Request
             head
         }
         Some(Health::Path(_)) | None => {
-            let path = if let Some(Health::Path(path)) = health { path.as_str() } else { "/" };
+            let path = if let Some(Health::Path(path)) = &upstream.health { path.as_str() } else { "/" };
             let mut head = RequestHeader::build("GET", format!("{base}{path}").as_bytes(), Some(2))?;
             head.insert_header(HOST, host)?;
             head
         }
     };
     head.insert_header(USER_AGENT, AGENT)?;
+    for header in &upstream.inject {
+        let secret = secret(header).or_err(ErrorType::InternalError, "what is injected is no header")?;
+        head.insert_header(header.name.clone(), secret)?;
+    }
     Ok(head)
 }
