@@ -17,8 +17,7 @@ mod support;
 /// Serves until it is killed; tells its address, a token, and one of another organization first.
 pub(crate) fn serve(upstream: &str, hostile: &str, penalty: Option<&str>, authority: Option<&str>) {
     let hostile = Upstreams::parse(hostile).expect("the addresses of upstreams");
-    // What the program itself does: as many workers as it has cores.
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let runtime = boot::runtime().expect("a runtime");
     runtime.block_on(async {
         let data = tempfile::tempdir().expect("a folder");
         let bound = || TcpListener::bind("127.0.0.1:0").expect("a port");

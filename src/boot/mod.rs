@@ -9,6 +9,7 @@ mod overload;
 mod ping;
 mod ready;
 mod reload;
+mod runtime;
 mod stand_in;
 mod sweep;
 mod tasks;
@@ -47,6 +48,7 @@ pub use direct::{Direct, open};
 pub use drain::signalled;
 pub use ready::Ready;
 pub use reload::in_force;
+pub use runtime::runtime;
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -295,6 +297,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
         tokio::spawn(tasks::measure(Arc::clone(node), Arc::clone(&metrics), stop.clone())),
         tokio::spawn(tasks::keep_house(Arc::clone(node), notary, stop.clone())),
         tokio::spawn(upstreams::tend(Arc::clone(node), Arc::clone(&prepared), stop.clone())),
+        tokio::spawn(overload::attend(Arc::clone(&overload), stop.clone())),
         tokio::spawn(overload::hurry(Arc::clone(node), Arc::clone(&overload), stop.clone())),
         tokio::spawn(overload::watch(Arc::clone(node), ping, journal.clone(), overload, stop.clone())),
         tokio::spawn(Arc::clone(&certificates).watch(stop.clone())),

@@ -1,8 +1,10 @@
 //! Looks for what the node does not keep up with, and how late it is itself.
 
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -89,6 +91,7 @@ fn look(node: &Node, journal: &Journal, overload: &Overload) {
     }
     node.metrics.strained.with_label_values(&[Strain::Late.name()]).set(i64::from(overload.is(Strain::Late)));
     let (in_flight, waiting) = overload.load();
+    node.metrics.turns_waiting.set(i64::try_from(overload.queue.waiting()).unwrap_or(i64::MAX));
     node.metrics.in_flight.set(i64::from(in_flight));
     node.metrics.waiting.set(i64::from(waiting));
 }
@@ -102,6 +105,41 @@ fn set(node: &Node, overload: &Overload, strain: Strain, up: bool) {
         }
     }
     node.metrics.strained.with_label_values(&[strain.name()]).set(i64::from(up));
+}
+
+/// Requests that are begun for each worker of the runtime while that goes once over what is ready.
+const EACH: usize = 2;
+
+/// Calls requests that wait to be begun, until `stop`.
+pub(super) async fn attend(overload: Arc<Overload>, stop: CancellationToken) {
+    let each = tokio::runtime::Handle::current().metrics().num_workers() * EACH;
+    let attendant = overload.queue.attend();
+    let calls = async {
+        loop {
+            attendant.wanted().await;
+            while attendant.call(each, Instant::now()) {
+                behind_what_is_ready().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = calls => {}
+    }
+}
+
+/// Lets everything run once that is ready. A task that wakes itself is the last of those of its worker; tokio's own way to yield would
+/// let it in before them.
+async fn behind_what_is_ready() {
+    let mut goes_on = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut goes_on, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// How late the node is: a thread of its own writes into a socket again and again, and a task tells when it had its turn to read.
@@ -174,7 +212,9 @@ fn begin(measured: Measured) -> io::Result<UnixStream> {
 fn measure((lateness, node, overload): &Measured, mut socket: impl Write) {
     while let (Some(lateness), Some(node)) = (lateness.upgrade(), node.upgrade()) {
         let most = node.config.load().listen.limits.max_delay;
-        let late = overload.admission.tick(lateness.look(&mut socket), most);
+        let waited = lateness.look(&mut socket);
+        overload.queue.tick(waited, most);
+        let late = overload.admission.tick(waited, most);
         if overload.set(Strain::Late, late) {
             if late {
                 tracing::warn!(signal = Strain::Late.name(), "the node does not keep up; requests are shed");
@@ -187,6 +227,7 @@ fn measure((lateness, node, overload): &Measured, mut socket: impl Write) {
     }
     // What is still served goes on without anybody who would change the quota.
     overload.admission.end();
+    overload.queue.end();
     overload.set(Strain::Late, false);
 }
 

@@ -45,7 +45,7 @@ use failure::CliError;
 pub fn main() -> ExitCode {
     // Prints help and usage errors itself; usage errors exit with 2.
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match crate::boot::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return CliError::failed(format!("the runtime can't be started: {error}")).report(),
     };

@@ -37,7 +37,7 @@ const LEAST: f64 = 2.0;
 const LESS: f64 = 0.95;
 const MORE: f64 = 1.01;
 /// Callers of one kind that are told apart. Two that fall together share a part.
-const CALLERS: usize = 1024;
+pub(super) const CALLERS: usize = 1024;
 /// Addresses that are known, and the bits of what is known of one that name its caller; the others are of the address itself, so that
 /// hardly anybody else is taken for it.
 const KNOWN: usize = 1 << 14;
@@ -80,6 +80,17 @@ struct Callers {
     asked: Box<[AtomicU32; CALLERS]>,
     /// How many of them asked in the tick before.
     before: AtomicU32,
+}
+
+/// Who asks, as far as that is known before anything is looked up: a number for each kind, less than 1024.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A network that asks for what takes something away.
+    Urgent(usize),
+    /// The organization that was last known behind an address.
+    Org(usize),
+    /// A network of which nobody knows more.
+    Stranger(usize),
 }
 
 /// The node is late, and the caller has had its part.
@@ -151,9 +162,9 @@ impl Admission {
             return Ok(());
         }
         let quota = Quota::at(quota, passed);
-        let fits = match self.org_behind(from) {
-            Some(org) => self.fits_known(org, quota, begun),
-            None => self.fits_stranger(self.slot(&from.map(network)), quota, begun),
+        let fits = match self.caller(from) {
+            Caller::Org(org) => self.fits_known(org, quota, begun),
+            Caller::Stranger(network) | Caller::Urgent(network) => self.fits_stranger(network, quota, begun),
         };
         if fits {
             return Ok(());
@@ -237,6 +248,16 @@ impl Admission {
     pub fn end(&self) {
         *self.pace.lock() = Pace::default();
         self.quota.store(ALL, Ordering::Relaxed);
+    }
+
+    /// Who asks from there.
+    pub(super) fn caller(&self, from: Option<IpAddr>) -> Caller {
+        self.org_behind(from).map_or_else(|| Caller::Stranger(self.slot(&from.map(network))), Caller::Org)
+    }
+
+    /// Who asks from there for what takes something away: whoever it is, it is a network.
+    pub(super) fn urgent_caller(&self, from: Option<IpAddr>) -> Caller {
+        Caller::Urgent(self.slot(&from.map(network)))
     }
 
     fn org_behind(&self, from: Option<IpAddr>) -> Option<usize> {

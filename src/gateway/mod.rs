@@ -27,6 +27,7 @@ pub mod overload;
 pub mod pages;
 pub mod path;
 pub mod prepared;
+pub mod queue;
 pub mod rates;
 pub mod record;
 pub mod respond;

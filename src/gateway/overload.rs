@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
 use super::admission::Admission;
 use super::denial::Denial;
+use super::queue::{Queue, Waiting};
 use super::shares::{Share, Shares};
 use super::upstream::places::{Place, Places};
 use crate::config::{Api, Limits, Target, UpstreamLimits, own_api};
@@ -25,6 +26,8 @@ pub struct Overload {
     coming: Arc<Shares>,
     /// What is begun while the node is late.
     pub admission: Admission,
+    /// Who is begun next, where requests wait for each other.
+    pub queue: Queue,
     shed: [AtomicU64; Shed::ALL.len()],
     late: AtomicBool,
     backlog: AtomicBool,
@@ -78,6 +81,26 @@ fn takes_away(method: &Method, path: &str) -> bool {
     path == "/oauth2/revoke" || (*method == Method::DELETE && is_below(path, own_api::MOUNT))
 }
 
+/// Whether a request takes something away, or is a form of a page where that is done: those wait in a line of their own. What makes
+/// something there is none of them, nor is what only shows.
+fn removes(method: &Method, path: &str) -> bool {
+    takes_away(method, path) || (*method == Method::POST && is_where_removed(path))
+}
+
+fn is_where_removed(path: &str) -> bool {
+    let mut parts = path.split('/').skip(1);
+    let page = [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
+    match page {
+        ["settings", list, _] => !list.is_empty(),
+        ["operator", list, one] => !list.is_empty() && !one.is_empty(),
+        ["orgs", _, "applications" | "members"] => true,
+        ["orgs", _, "apps" | "machines"] => {
+            !["new", "import", "edit", "publish", "test", "scopes"].contains(&path.rsplit('/').next().unwrap_or_default())
+        }
+        _ => false,
+    }
+}
+
 fn is_below(path: &str, base: &str) -> bool {
     path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -91,17 +114,20 @@ pub enum Shed {
     Address,
     /// It would have added to a strain.
     Strain(Strain),
+    /// Others of its caller were in line before it, too many of them or for too long.
+    Turn,
 }
 
 impl Shed {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::All,
         Self::Address,
         Self::Strain(Strain::AuditBacklog),
         Self::Strain(Strain::StoreLatency),
         Self::Strain(Strain::Memory),
         Self::Strain(Strain::Late),
+        Self::Turn,
     ];
 
     /// What metrics call it.
@@ -111,6 +137,7 @@ impl Shed {
             Self::All => "all",
             Self::Address => "address",
             Self::Strain(strain) => strain.name(),
+            Self::Turn => "turn",
         }
     }
 
@@ -122,6 +149,7 @@ impl Shed {
             Self::Strain(Strain::StoreLatency) => 3,
             Self::Strain(Strain::Memory) => 4,
             Self::Strain(Strain::Late) => 5,
+            Self::Turn => 6,
         }
     }
 }
@@ -170,9 +198,30 @@ impl Overload {
         let kept = (Places::new(UpstreamLimits { in_flight: KEPT, ..none }), Shares::new(KEPT_PER_ADDRESS));
         let coming = Shares::new(KEPT_PER_ADDRESS);
         let (places, shares) = (Places::new(places), Shares::new(limits.max_in_flight_per_address));
-        let (admission, shed) = (Admission::default(), Shed::ALL.map(|_| AtomicU64::new(0)));
+        let (admission, queue) = (Admission::default(), Queue::new(limits.max_in_flight));
+        let shed = Shed::ALL.map(|_| AtomicU64::new(0));
         let [backlog, store, gone, memory, late] = [false; 5].map(AtomicBool::new);
-        Self { places, shares, kept, coming, admission, shed, late, backlog, store, gone, memory }
+        Self { places, shares, kept, coming, admission, queue, shed, late, backlog, store, gone, memory }
+    }
+
+    /// What a request of `from`, which came then, has to wait for before anything else; mostly nothing. It takes no place meanwhile.
+    ///
+    /// # Errors
+    /// When as many of its caller's wait as may.
+    pub fn join(&self, from: Option<IpAddr>, request: (&Method, &str), came: Instant) -> Result<Option<Waiting<'_>>, Shed> {
+        let caller = || match request {
+            (method, path) if removes(method, path) => self.admission.urgent_caller(from),
+            _ => self.admission.caller(from),
+        };
+        self.queue.join(caller, came).map_err(|_| self.count(Shed::Turn))
+    }
+
+    /// Completes when it is the turn of a request that waits.
+    ///
+    /// # Errors
+    /// When it waited for too long.
+    pub async fn called(&self, waiting: Waiting<'_>) -> Result<(), Shed> {
+        waiting.called().await.map_err(|_| self.count(Shed::Turn))
     }
 
     /// Takes a place for a request of `from`, or waits for one for a short while. Nothing is known of who asks yet, so nobody may
@@ -356,6 +405,59 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_what_removes_has_a_line_of_its_own() {
+        let forms = [
+            "/oauth2/revoke",
+            "/settings/applications",
+            "/settings/applications/g",
+            "/settings/sessions",
+            "/orgs/acme/applications/c",
+            "/orgs/acme/members",
+            "/orgs/acme/machines/c",
+            "/orgs/acme/apps/a",
+            "/orgs/acme/apps/a/delete",
+            "/operator/users/u",
+        ];
+        for path in forms {
+            assert!(removes(&Method::POST, path), "{path}");
+            assert!(path == "/oauth2/revoke" || !removes(&Method::GET, path), "{path} only shows");
+        }
+        assert!(removes(&Method::DELETE, "/api/v1/grants/g"));
+        let others = [
+            "/settings",
+            "/operator/users",
+            "/orgs/acme/install",
+            "/orgs/acme/audit/searches",
+            "/orgs/acme/machines/new",
+            "/orgs/acme/apps/import",
+            "/orgs/acme/apps/a/publish",
+            "/prometheus/settings/applications",
+            "/oauth2/token",
+        ];
+        for path in others {
+            assert!(!removes(&Method::POST, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_has_too_many_in_line_is_shed_and_counted_and_takes_no_place() {
+        let overload = small();
+        let late = Waited::For(Duration::from_secs(2));
+        overload.queue.tick(late, Duration::from_secs(1));
+        let attendant = overload.queue.attend();
+        let [here, there] = [1_u8, 2].map(|n| Some(IpAddr::from([192, 0, 2, n])));
+        let usual = |from| overload.join(from, (&Method::GET, "/"), Instant::now());
+        let (first, second) = (usual(here), usual(there));
+        assert!(matches!((&first, &second), (Ok(Some(_)), Ok(Some(_)))));
+        assert_eq!(usual(here).err(), Some(Shed::Turn));
+        assert_eq!((overload.shed(Shed::Turn), overload.load()), (1, (0, 0)));
+        drop(first);
+        let waiting = usual(here).expect("room").expect("it waits");
+        drop(attendant);
+        assert_eq!(overload.called(waiting).now_or_never(), Some(Ok(())));
+    }
+
     /// Two requests may be under way, one of an address.
     fn small() -> Overload {
         let (second, bytes) = (Duration::from_secs(1), 1 << 20);
@@ -440,7 +542,7 @@ mod tests {
     #[test]
     fn every_reason_has_a_count_of_its_own() {
         let places: Vec<_> = Shed::ALL.into_iter().map(Shed::index).collect();
-        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(places, [0, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]

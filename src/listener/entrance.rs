@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -19,6 +20,9 @@ use super::handshakes::TooMany;
 use crate::gateway::prepared::Prepared;
 use crate::telemetry::Metrics;
 
+/// Connections that are let in at one time, before those that are there have their turn.
+const AT_ONCE: usize = 4;
+
 /// What decides who comes in.
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
@@ -29,12 +33,14 @@ pub(super) struct Entrance {
     tls: bool,
     /// How often it is said that a header can't be read.
     unreadable: Arc<Seldom>,
+    /// Connections that were let in.
+    came: Arc<AtomicUsize>,
 }
 
 impl Entrance {
     pub(super) fn new(connections: Arc<Connections>, front: (Arc<Metrics>, Arc<ArcSwap<Prepared>>), tls: bool) -> Self {
         let (metrics, prepared) = front;
-        Self { connections, metrics, prepared, tls, unreadable: Arc::default() }
+        Self { connections, metrics, prepared, tls, unreadable: Arc::default(), came: Arc::default() }
     }
 
     /// The address that a peer's connections count as; none for those that many come through.
@@ -147,11 +153,15 @@ pub(super) struct Door(pub(super) Entrance);
 #[async_trait]
 impl ConnectionFilter for Door {
     async fn should_accept(&self, peer: Option<&SocketAddr>) -> bool {
-        let Some(refusal) = self.0.refusal(self.0.at_the_door(peer.copied())) else { return true };
-        self.0.count(refusal);
+        let refusal = self.0.refusal(self.0.at_the_door(peer.copied()));
+        if let Some(refusal) = refusal {
+            self.0.count(refusal);
+        }
         // pingora goes on to the next at once: a crowd at the door must not keep those inside waiting.
-        tokio::task::yield_now().await;
-        false
+        if refusal.is_some() || self.0.came.fetch_add(1, Ordering::Relaxed) % AT_ONCE == AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
+        refusal.is_none()
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
-use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
 use pingora_core::protocols::http::v1::server::HttpSession;
 
 use super::body;
@@ -72,6 +72,12 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     let prepared = Arc::clone(&ctx.prepared);
     let desk = Desk { front, prepared: &prepared, seen, started: ctx.started };
     let apart = prepared.config.listen.apart(seen.client);
+    if let Err(why) = turn(front, session, apart, ctx.started).await {
+        return match why {
+            NoTurn::Shed(shed) => Box::pin(turn_away(&desk, session, shed)).await,
+            NoTurn::Left(error) => Err(error),
+        };
+    }
     let head = session.req_header();
     let (urgency, deletes) = (Urgency::of(&head.method, head.uri.path()), head.method == Method::DELETE);
     let comes = urgency == Urgency::Urgent && !session.as_mut().is_body_empty();
@@ -136,6 +142,40 @@ pub(super) async fn enter(front: &Front, session: &mut Session, ctx: &mut Ctx, s
     }
 }
 
+/// Why it never was the turn of a request.
+enum NoTurn {
+    Shed(Shed),
+    /// Its client did not wait for it.
+    Left(Box<Error>),
+}
+
+/// Waits for the turn of a request, where those of its caller have to wait: no longer than its client does.
+async fn turn(front: &Front, session: &mut Session, apart: Option<IpAddr>, came: Instant) -> std::result::Result<(), NoTurn> {
+    let head = session.req_header();
+    let waiting = front.overload.join(apart, (&head.method, head.uri.path()), came).map_err(NoTurn::Shed)?;
+    // Hardly anybody waits, and the future of every request is as large as its largest.
+    let Some(waiting) = waiting else { return Ok(()) };
+    Box::pin(async move {
+        tokio::select! {
+            biased;
+            called = front.overload.called(waiting) => called.map_err(NoTurn::Shed),
+            error = left(session) => Err(NoTurn::Left(error)),
+        }
+    })
+    .await
+}
+
+/// Completes when the client leaves. Nothing of a body is read to see that: with one, it is not seen.
+async fn left(session: &mut Session) -> Box<Error> {
+    if !session.as_mut().is_body_empty() {
+        return std::future::pending().await;
+    }
+    match session.as_mut().read_body_or_idle(true).await {
+        Ok(_) => Error::explain(ErrorType::ReadError, "more came while the request waited for its turn").into_down(),
+        Err(error) => error.into_down(),
+    }
+}
+
 /// Whether a request that has a place which is kept for our pages and our API is for an upstream, on a host of its own. One whose
 /// body was read can't be: a body must be read once.
 fn is_theirs(ctx: &Ctx, admitted: &Admitted) -> bool {
@@ -178,7 +218,7 @@ async fn turn_away(desk: &Desk<'_>, session: &mut Session, shed: Shed) -> Result
 /// Whether a connection is not read for a moment. Behind a proxy there may be others on it, and over HTTP/2 other requests, whose
 /// bodies and cancellations are read from it.
 fn rests(shed: Shed, apart: bool, http2: bool) -> bool {
-    shed == Shed::Strain(Strain::Late) && apart && !http2
+    matches!(shed, Shed::Strain(Strain::Late) | Shed::Turn) && apart && !http2
 }
 
 /// The API that a request is for, when that can be told without looking at more than a plain path: its protocol says what a refusal
@@ -417,7 +457,7 @@ mod tests {
     #[test]
     fn only_connections_of_one_client_and_one_request_rest() {
         let late = Shed::Strain(Strain::Late);
-        assert!(rests(late, true, false));
+        assert!(rests(late, true, false) && rests(Shed::Turn, true, false));
         assert!(!rests(late, false, false), "behind a proxy are others");
         assert!(!rests(late, true, true), "other streams go on");
         assert!(!rests(Shed::All, true, false) && !rests(Shed::Address, true, false));

@@ -121,6 +121,8 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Requests that wait for a place.
     pub waiting: IntGauge,
+    /// Overload: requests that wait for their turn to be begun.
+    pub turns_waiting: IntGauge,
     /// Bytes of bodies that are held.
     pub buffer_bytes: IntGauge,
     /// How often there was no memory for a body.
@@ -318,6 +320,7 @@ impl Default for Metrics {
             streams_cut: b.counter("tollgate_streams_cut_total", "Requests under way that a revocation or an expiry ended"),
             in_flight: b.gauge("tollgate_requests_in_flight", "Requests under way on the public listener"),
             waiting: b.gauge("tollgate_requests_waiting", "Requests that wait for a place"),
+            turns_waiting: b.gauge("tollgate_turns_waiting", "Requests that wait for their turn to be begun"),
             buffer_bytes: b.gauge("tollgate_buffer_bytes", "Bytes of bodies that are held as a whole"),
             buffer_refused: b.counter("tollgate_buffer_refused_total", "How often there was no memory for a body"),
             buffer_share_refused: b
