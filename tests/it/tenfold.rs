@@ -3,13 +3,14 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tollgate::gateway::admission::Waited;
-use tollgate::gateway::overload::Overload;
+use tollgate::gateway::overload::{Overload, Shed};
 use tollgate::gateway::prepared::Prepared;
 use tollgate::listener::{Front, Listener};
 
@@ -23,6 +24,11 @@ const HANGING: usize = 10;
 const SLOW: usize = 10;
 /// Ten times as many more.
 const MORE: usize = 10 * (HANGING + SLOW);
+
+/// Requests of a flood that wait at one time: an eighth of the room that they leave, and how often it is looked who is next.
+const FLOOD: usize = 44;
+const ROUNDS: usize = 10;
+const FLOODED: &str = "max_in_flight = 400\nmax_in_flight_per_address = 400\nbuffer_memory = \"1MiB\"\nmax_mcp_body = \"64KiB\"";
 
 /// Bytes of an answer that no socket takes at once.
 const LONG: usize = 16 << 20;
@@ -203,6 +209,102 @@ async fn a_node_that_is_late_serves_who_asks_for_little() {
     let revoked = from([127, 0, 0, 2], &Request::new("POST", "/oauth2/revoke").body("token=x")).await;
     assert_eq!(revoked.status, 200, "what takes something away is not shed");
     is_shed(&from([127, 0, 0, 2], &Request::get("/login")).await, "a page");
+    listener.drain(PATIENCE).await;
+    gw.running.stop().await;
+}
+
+/// Waits until so many requests wait for their turn.
+async fn wait_for_turns(overload: &Overload, times: usize) {
+    within("requests that wait for their turn", async {
+        while overload.queue.waiting() != times {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Waits until no request has a place.
+async fn wait_for_nobody(overload: &Overload) {
+    within("the end of all", async {
+        while overload.load().0 > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The flood is there first, and asks again as soon as it is answered. Who is modest has one of the next two turns each time; and what the
+/// flood holds does not grow.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_flood_who_asks_for_little_has_its_turn() {
+    let gw = Gateway::start_with(Setup { limits: FLOODED, ..Setup::default() }).await;
+    let (listener, address, overload) = beside(&gw);
+    let eve = gw.caller("globex", &["operator"], "metrics:read").await;
+    let (asked, wanted) = (Request::get("/open/x"), Request::get(QUERY).bearer(&eve.token));
+    let mut modest = Conn::open_from([127, 0, 0, 3].into(), address).await;
+    assert_eq!(modest.ask(&wanted).await.status, 200, "it is known who is there, and nobody stands in line");
+    wait_for_nobody(&overload).await;
+    overload.queue.tick(Waited::For(PATIENCE), PATIENCE);
+    let attendant = overload.queue.attend();
+    let mut flood = Vec::new();
+    for waiting in 1..=FLOOD {
+        let mut conn = Conn::open_from(CROWD, address).await;
+        conn.send(&asked.bytes()).await;
+        wait_for_turns(&overload, waiting).await;
+        flood.push(conn);
+    }
+    for _ in 0..3 {
+        is_shed(&Conn::open_from(CROWD, address).await.ask(&asked).await, "more than may wait of one caller");
+    }
+    let before = gw.upstream.count();
+    for round in 1..=ROUNDS {
+        modest.send(&wanted.bytes()).await;
+        wait_for_turns(&overload, FLOOD + 1).await;
+        assert!(attendant.call(2, Instant::now()));
+        assert_eq!(modest.response().await.status, 200, "it had one of the two turns");
+        let first = &mut flood[round - 1];
+        assert_eq!(first.response().await.status, 200, "who came first of the flood had the other");
+        wait_for_nobody(&overload).await;
+        assert_eq!(gw.upstream.count(), before + 2 * round, "nobody else was begun, and who waits has no place");
+        first.send(&asked.bytes()).await;
+        wait_for_turns(&overload, FLOOD).await;
+        assert!(gw.running.node.memory.held() <= 1 << 20);
+    }
+    assert_eq!(overload.shed(Shed::Turn), 3);
+    // Nobody calls any more: all are served.
+    drop(attendant);
+    for conn in &mut flood {
+        assert_eq!(conn.response().await.status, 200);
+    }
+    assert_eq!(overload.queue.waiting(), 0);
+    listener.drain(PATIENCE).await;
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_is_out_of_line() {
+    let gw = Gateway::start().await;
+    let (listener, address, overload) = beside(&gw);
+    overload.queue.tick(Waited::For(PATIENCE), PATIENCE);
+    let attendant = overload.queue.attend();
+    let mut over_http1 = Conn::open_from(CROWD, address).await;
+    over_http1.send(&Request::get("/open/x").bytes()).await;
+    wait_for_turns(&overload, 1).await;
+    let mut over_http2 = http2::Conn::open_from(CROWD, address).await;
+    let one = over_http2.begin(http2::request("GET", "/open/x", &[]), None).await.expect("a stream");
+    wait_for_turns(&overload, 2).await;
+    let mut stays = Conn::open_from(CROWD, address).await;
+    stays.send(&Request::get("/open/x").bytes()).await;
+    wait_for_turns(&overload, 3).await;
+    // A response that nobody waits for any more resets its stream; the connection stays.
+    drop(one);
+    wait_for_turns(&overload, 2).await;
+    drop(over_http1);
+    wait_for_turns(&overload, 1).await;
+    assert!(attendant.call(1, Instant::now()));
+    assert_eq!(stays.response().await.status, 200, "the turn is of who stayed");
+    assert_eq!(gw.upstream.count(), 1, "and nobody asked for those who left");
+    drop(attendant);
     listener.drain(PATIENCE).await;
     gw.running.stop().await;
 }
