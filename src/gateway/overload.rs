@@ -446,14 +446,15 @@ mod tests {
         let late = Waited::For(Duration::from_secs(2));
         overload.queue.tick(late, Duration::from_secs(1));
         let attendant = overload.queue.attend();
-        let [here, there] = [1_u8, 2].map(|n| Some(IpAddr::from([192, 0, 2, n])));
-        let usual = |from| overload.join(from, (&Method::GET, "/"), Instant::now());
-        let (first, second) = (usual(here), usual(there));
+        let here = Some(IpAddr::from([192, 0, 2, 1]));
+        let join = |method: &Method, path| overload.join(here, (method, path), Instant::now());
+        let usual = || join(&Method::GET, "/");
+        let (first, second) = (usual(), join(&Method::POST, "/oauth2/revoke"));
         assert!(matches!((&first, &second), (Ok(Some(_)), Ok(Some(_)))));
-        assert_eq!(usual(here).err(), Some(Shed::Turn));
+        assert_eq!(usual().err(), Some(Shed::Turn));
         assert_eq!((overload.shed(Shed::Turn), overload.load()), (1, (0, 0)));
         drop(first);
-        let waiting = usual(here).expect("room").expect("it waits");
+        let waiting = usual().expect("room").expect("it waits");
         drop(attendant);
         assert_eq!(overload.called(waiting).now_or_never(), Some(Ok(())));
     }
