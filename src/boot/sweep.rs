@@ -14,11 +14,12 @@ use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::gateway::denial::Denial;
 use crate::gateway::streams::{OpenStream, OpenStreams, Picked};
 use crate::gateway::terms::Terms;
 use crate::node::Node;
 use crate::store::StoreError;
-use crate::token::{Principal, Rejected};
+use crate::token::{Presented, Principal, Refusal, Rejected};
 
 /// How often everything under way is looked at, whether or not anything has changed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -51,10 +52,16 @@ pub(super) async fn lease(node: Arc<Node>, streams: Arc<OpenStreams>, stop: Canc
         let is_over = |stream: &OpenStream| {
             let has_ended = |p: &Arc<Principal>| stale || p.is_expired(now);
             let is_refused = stream.terms().bound && stream.principal().is_some_and(has_ended);
-            !stream.cut.is_cut() && (is_refused || stream.terms().lack_certificate(&stream.came))
+            !stream.cut.is_ending() && (is_refused || stream.terms().lack_certificate(&stream.came))
         };
         for picked in streams.pick(is_over) {
-            cut(&node, &picked.stream);
+            let stream = &picked.stream;
+            let why = match stream.principal() {
+                Some(who) if stream.terms().bound && who.is_expired(now) => worthless(who, Refusal::Expired),
+                Some(_) if stream.terms().bound && stale => Denial::Stale,
+                Some(_) | None => Denial::Certificate,
+            };
+            end(&node, stream, why);
         }
     }
 }
@@ -116,7 +123,7 @@ enum Again {
     /// Somebody.
     Known(Arc<Principal>),
     /// The token is worth nothing.
-    Refused,
+    Refused(Refusal),
     /// Nobody can say.
     Unknown,
 }
@@ -135,7 +142,7 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
     let is_doubtful = |stream: &OpenStream| {
         let has_changed = |p: &Arc<Principal>| !node.verifier.is_current(p, &config, now);
         let is_unsure = stream.terms().bound && stream.principal().is_some_and(has_changed);
-        !stream.cut.is_cut() && (is_unsure || stream.terms().generation < config.generation)
+        !stream.cut.is_ending() && (is_unsure || stream.terms().generation < config.generation)
     };
     let mut calls = HashMap::<String, Call>::new();
     for picked in streams.pick(is_doubtful) {
@@ -144,7 +151,7 @@ fn doubtful(node: &Node, streams: &OpenStreams, under_way: &HashSet<String>) -> 
         let Some(who) = stream.principal().filter(|_| bound).cloned() else {
             match Terms::under(&config, &stream.permit, &stream.came, None) {
                 Some(terms) => streams.renew(&picked, terms, None),
-                None => cut(node, stream),
+                None => end(node, stream, Denial::Changed),
             }
             continue;
         };
@@ -178,7 +185,7 @@ async fn ask(node: &Node, calls: Vec<Call>) -> Vec<(Call, Found)> {
     let found = |call: Call| {
         let who = match known.next() {
             Some(Ok(who)) if is_fresh => Again::Known(who),
-            Some(Err(Rejected::Refused { .. })) => Again::Refused,
+            Some(Err(Rejected::Refused { refusal, .. })) => Again::Refused(refusal),
             Some(Ok(_) | Err(Rejected::Guessing { .. } | Rejected::Fault(_))) | None => Again::Unknown,
         };
         (call, Found { who, config: Arc::clone(&config) })
@@ -212,34 +219,50 @@ fn judge(node: &Node, streams: &OpenStreams, call: &Call, found: &Found) {
             // look.
             Again::Unknown if stream.principal().is_some_and(|p| p.is_unchanged(now)) => continue,
             // What may have been revoked must not go on.
-            Again::Unknown | Again::Refused => {
-                cut(node, stream);
+            Again::Unknown => {
+                let why = if node.view.is_fresh() { Denial::Store } else { Denial::Stale };
+                end(node, stream, why);
+                continue;
+            }
+            Again::Refused(refusal) => {
+                end(node, stream, worthless(&call.who, *refusal));
                 continue;
             }
         };
         match terms_of(stream, &found.config, who) {
-            None => cut(node, stream),
+            Err(why) => end(node, stream, why),
             // Lists that its client was told of may have changed.
-            Some(_) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => stream.cut.end(),
-            Some(terms) => streams.renew(picked, terms, Some(who)),
+            Ok(_) if stream.listens && !stream.permit.shows_alike(&found.config, &stream.config, who) => stream.cut.end(),
+            Ok(terms) => streams.renew(picked, terms, Some(who)),
         }
     }
 }
 
-/// What holds for a request under `config`, where it may go on.
-fn terms_of(stream: &OpenStream, config: &Config, who: &Principal) -> Option<Terms> {
-    if !stream.permit.holds_under(config, &stream.config, who) {
-        return None;
+/// What holds for a request under `config`, where it may go on; otherwise why not, as far as one can say it of a request that was let
+/// through by other rules.
+fn terms_of(stream: &OpenStream, config: &Config, who: &Principal) -> Result<Terms, Denial> {
+    if config.generation == stream.config.generation {
+        stream.permit.check_again(who)?;
+    } else if !stream.permit.holds_under(config, &stream.config, who) {
+        return Err(Denial::Changed);
     }
     if stream.terms().generation == config.generation {
-        return Some(stream.terms());
+        return Ok(stream.terms());
     }
-    Terms::under(config, &stream.permit, &stream.came, Some(who))
+    Terms::under(config, &stream.permit, &stream.came, Some(who)).ok_or(Denial::Changed)
 }
 
-fn cut(node: &Node, stream: &OpenStream) {
-    if !stream.cut.is_cut() {
-        stream.cut.cut();
+/// The refusal of what a caller presented, which is worth nothing any more.
+fn worthless(who: &Principal, refusal: Refusal) -> Denial {
+    match who.presented {
+        Presented::ApiKey(_) => Denial::Key(refusal),
+        Presented::AccessToken => Denial::Token(refusal),
+    }
+}
+
+fn end(node: &Node, stream: &OpenStream, why: Denial) {
+    if !stream.cut.is_ending() {
+        stream.cut.refuse(why);
         node.metrics.streams_cut.inc();
     }
 }

@@ -101,6 +101,8 @@ pub enum Denial {
     BodyBroken,
     /// This node can't know of revocations at the moment.
     Stale,
+    /// Another configuration is in force than the one that let the request through.
+    Changed,
     /// The store can't be asked.
     Store,
     /// The request can't be recorded.
@@ -317,6 +319,7 @@ impl Denial {
             Self::LengthRequired => "length_required",
             Self::BodyBroken => "body_broken",
             Self::Stale => "node_stale",
+            Self::Changed => "configuration_changed",
             Self::Store => "store_unavailable",
             Self::Journal => "journal_unavailable",
             Self::Overloaded => "overloaded",
@@ -392,6 +395,7 @@ impl Denial {
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::BodyBroken => StatusCode::REQUEST_TIMEOUT,
             Self::Stale
+            | Self::Changed
             | Self::Store
             | Self::Journal
             | Self::Overloaded
@@ -478,6 +482,9 @@ impl Denial {
             Self::Stale => {
                 "This node can't learn of revocations at the moment and refuses until it can. Try again shortly.".into()
             }
+            Self::Changed => {
+                "The gateway's rules were changed while the request was under way, and it may be refused now. Send it again.".into()
+            }
             Self::Store => "The gateway's store can't be used at the moment. Try again shortly.".into(),
             Self::Unfit(unfit) => unfit.detail().to_owned(),
             Self::Overloaded => "The gateway has more to do than it may. Try again shortly.".into(),
@@ -505,6 +512,7 @@ impl Denial {
             Self::Rate { wait, .. } | Self::Upstream(UpstreamFault::Circuit { wait }) => Some(whole_seconds(*wait)),
             Self::Concurrency
             | Self::Stale
+            | Self::Changed
             | Self::Store
             | Self::Journal
             | Self::Overloaded

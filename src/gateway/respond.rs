@@ -249,6 +249,12 @@ fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
             mcp::Answer::unidentified(scene.rpc, denial.status(), denial.code(), denial.detail())
         }
         Denial::Upstream(fault) => mcp::Answer::upstream(scene.rpc, fault.for_mcp()),
+        // Refused after its message was read: whoever sent it waits for an answer with its id.
+        Denial::Token(_) | Denial::Key(_) | Denial::Certificate | Denial::Stale | Denial::Changed | Denial::Store
+            if scene.rpc.is_some() =>
+        {
+            mcp::Answer::unidentified(scene.rpc, denial.status(), denial.code(), denial.detail())
+        }
         _ => return None,
     })
 }

@@ -24,8 +24,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower::ServiceExt as _;
 
+use super::exchange;
 use crate::gateway::overload::Room;
 use crate::gateway::respond::REQUEST_ID;
+use crate::gateway::streams::Beginning;
 use crate::mcp::{Era, Framing, ListFilter, ServerPolicy};
 use crate::types::{Buffer, Held, Memory, RequestId, ScopeBits};
 
@@ -70,6 +72,8 @@ pub(super) enum Served {
     Answered,
     /// A handler panicked; the client got a 500.
     Panicked,
+    /// What allowed the request ended before it was answered; the client was told so where somebody could.
+    Ended,
 }
 
 /// Answers the session's request by the router.
@@ -80,6 +84,9 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
     let expects = version == Version::HTTP_11 && parts.headers.get(EXPECT).is_some();
     let limit = u64::try_from(handover.max_body).unwrap_or(u64::MAX);
     if declared.is_some_and(|n| n > limit) {
+        if !begins() {
+            return Ok(Served::Ended);
+        }
         write(session, &method, version, named(plain(StatusCode::PAYLOAD_TOO_LARGE), id)).await?;
         return Ok(Served::Answered);
     }
@@ -115,8 +122,16 @@ pub(super) async fn serve(session: &mut Session, router: &Router, handover: Hand
         None => response,
     };
     drop(handover.place);
+    if !begins() {
+        return Ok(Served::Ended);
+    }
     write(session, &method, version, named(response, id)).await?;
     Ok(served)
+}
+
+/// Whether an answer may begin: what allowed the request holds.
+fn begins() -> bool {
+    exchange::current().is_none_or(|exchange| exchange.cut.begin(Beginning::Plain).is_ok())
 }
 
 fn named(mut response: Response, id: &RequestId) -> Response {

@@ -16,7 +16,9 @@ use pingora::proxy::Session;
 use super::bridge::{self, Handover, ListRules, Served};
 use super::ctx::Forwarding;
 use super::entry::Entered;
+use super::exchange;
 use super::front::Front;
+use super::parting;
 use crate::config::{ApiKind, Target};
 use crate::gateway::authorize::Permit;
 use crate::gateway::decide::{About, Refusal};
@@ -31,7 +33,7 @@ use crate::gateway::respond::{self, Answer, Scene};
 use crate::gateway::seen::Seen;
 use crate::gateway::status::Form;
 use crate::node::Snapshot;
-use crate::record::{Actor, ControlEvent, McpCall, Measured, Operation};
+use crate::record::{Actor, BrokenBy, ControlEvent, McpCall, Measured, Operation};
 use crate::types::{Chain, Memory};
 use crate::web;
 
@@ -206,12 +208,31 @@ impl Desk<'_> {
         };
         let memory = Arc::clone(&forwarding.memory);
         let handover = Handover { extensions, body: forwarding.held.take(), max_body, memory, list, place };
+        let cut = exchange::current().map(|exchange| Arc::clone(&exchange.cut)).unwrap_or_default();
         let serve = bridge::serve(session, router, handover, &self.seen.request);
-        let served = Snapshot::hold(Arc::clone(&self.prepared.config), serve).await?;
+        let served = tokio::select! {
+            biased;
+            served = Snapshot::hold(Arc::clone(&self.prepared.config), serve) => served?,
+            () = cut.refused() => Served::Ended,
+        };
         if served == Served::Panicked {
             self.count_panic();
         }
+        if served == Served::Ended
+            && let Some(denial) = cut.take_refusal()
+        {
+            self.end(session, forwarding, &denial).await?;
+        }
         Ok(served)
+    }
+
+    /// Tells whoever waits for an answer of ours that what allowed the request has ended.
+    async fn end(&self, session: &mut Session, forwarding: &mut Forwarding, denial: &Denial) -> Result<()> {
+        let answer = parting::answer(session, self.prepared, forwarding, denial);
+        forwarding.status = answer.status.as_u16();
+        forwarding.end(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX), Some(BrokenBy::Revocation));
+        session.set_keepalive(None);
+        write(session, answer).await
     }
 }
 

@@ -313,7 +313,8 @@ async fn go(desk: &Desk<'_>, session: &mut Session, ctx: &mut Ctx, mut admitted:
     forwarding.status = session.response_written().map_or(0, |r| r.status.as_u16());
     forwarding.bytes = u64::try_from(session.body_bytes_sent()).unwrap_or(0);
     let broken = match &served {
-        Ok(Served::Answered) => None,
+        // What was ended is on record as such already.
+        Ok(Served::Answered | Served::Ended) => None,
         Ok(Served::Panicked) => Some(BrokenBy::Fault),
         Err(_) => Some(BrokenBy::Client),
     };

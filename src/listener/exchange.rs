@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use pingora::proxy::Session;
+
 use super::connection::Connection;
+use super::waiting::is_http2;
 use crate::gateway::streams::{CutSwitch, HangUp};
 
 /// One request with its surroundings, from before its head was read.
@@ -15,6 +18,16 @@ pub(super) struct Exchange {
     pub(super) cut: Arc<CutSwitch>,
     /// Ends what is read of its client, where it waits over HTTP/2.
     pub(super) hang_up: Arc<HangUp>,
+}
+
+impl Exchange {
+    /// What ends the reading of its client.
+    pub(super) fn hangs_up(&self, session: &Session) -> Arc<HangUp> {
+        Arc::clone(match &self.connection {
+            Some(connection) if !is_http2(session) => &connection.hang_up,
+            Some(_) | None => &self.hang_up,
+        })
+    }
 }
 
 tokio::task_local! {

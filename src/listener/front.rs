@@ -19,6 +19,7 @@ use super::ctx::{Ctx, Stage};
 use super::desk;
 use super::entry::{self, Entered};
 use super::onward;
+use super::parting;
 use super::protocol;
 use super::waiting;
 use crate::audit::Journal;
@@ -35,11 +36,11 @@ use crate::gateway::overload::Overload;
 use crate::gateway::pages;
 use crate::gateway::prepared::Prepared;
 use crate::gateway::rates::Rates;
-use crate::gateway::respond::{self, Scene};
+use crate::gateway::respond;
 use crate::gateway::shadow;
-use crate::gateway::status::{self, Form};
+use crate::gateway::status;
 use crate::gateway::strangers::Strangers;
-use crate::gateway::streams::OpenStreams;
+use crate::gateway::streams::{Beginning, OpenStreams};
 use crate::gateway::upstream::Attempt;
 use crate::labels::Unfiltered;
 use crate::mcp::{FilterError, Framing, ListFilter};
@@ -147,6 +148,7 @@ impl ProxyHttp for Front {
     }
 
     async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, ctx: &mut Ctx) -> Result<()> {
+        parting::goes_on(ctx)?;
         let prepared = Arc::clone(&ctx.prepared);
         let issuer = &prepared.config.issuer;
         let elapsed = ctx.started.elapsed();
@@ -187,6 +189,7 @@ impl ProxyHttp for Front {
     }
 
     async fn request_body_filter(&self, _: &mut Session, body: &mut Option<Bytes>, end: bool, ctx: &mut Ctx) -> Result<()> {
+        parting::goes_on(ctx)?;
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.sent.piece(end);
         let kept = forwarding.keep(&self.metrics, body.as_ref());
@@ -205,6 +208,7 @@ impl ProxyHttp for Front {
 
     async fn response_filter(&self, session: &mut Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
         if head.status.is_informational() && head.status != 101 {
+            parting::goes_on(ctx)?;
             return protocol::hint(head, ctx);
         }
         // pingora takes it for a hint, and what follows for an answer.
@@ -213,6 +217,7 @@ impl ProxyHttp for Front {
                 Error::explain(ErrorType::InvalidHTTPHeader, "protocols were switched that nobody asked to switch").into_up()
             );
         }
+        begin(session, head, ctx)?;
         let (elapsed, http2, prepared) = (ctx.started.elapsed(), waiting::is_http2(session), Arc::clone(&ctx.prepared));
         let Some(forwarding) = ctx.forwarding() else { return Ok(()) };
         forwarding.first_byte.get_or_insert(elapsed);
@@ -262,6 +267,7 @@ impl ProxyHttp for Front {
         end: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
+        parting::goes_on(ctx)?;
         let Some(forwarding) = ctx.forwarding() else { return Ok(None) };
         if let Some(watch) = &forwarding.watch {
             watch.touch();
@@ -293,6 +299,7 @@ impl ProxyHttp for Front {
         trailers: &mut http::HeaderMap,
         ctx: &mut Ctx,
     ) -> Result<Option<Bytes>> {
+        parting::goes_on(ctx)?;
         let prepared = Arc::clone(&ctx.prepared);
         if let Some(forwarding) = ctx.forwarding() {
             if let Some(code) = status::of_call(trailers) {
@@ -327,39 +334,12 @@ impl ProxyHttp for Front {
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
         let stopped = ctx.forwarding().and_then(|f| f.stopped.take());
         let known = stopped.or_else(|| ctx.forwarding().and_then(|f| f.fault).map(Denial::Upstream));
-        let fault = known.or_else(|| fault_of(error));
-        let started = session.response_written().is_some();
-        let scene_request = ctx.forwarding().map(|f| (f.seen.request.clone(), Arc::clone(&f.permit), f.origin.clone()));
-        let Some((request, permit, origin)) = scene_request else {
-            return FailToProxy { error_code: 0, can_reuse_downstream: false };
-        };
-        let Some(denial) = fault.filter(|_| !started) else {
-            return FailToProxy { error_code: 0, can_reuse_downstream: false };
-        };
-        let prepared = Arc::clone(&ctx.prepared);
-        let Some(forwarding) = ctx.forwarding() else { return FailToProxy { error_code: 0, can_reuse_downstream: false } };
-        let head = session.req_header();
-        let scene = Scene {
-            config: &prepared.config,
-            api: Some(permit.api()),
-            request: &request,
-            principal: permit.principal().map(Arc::as_ref),
-            rpc: forwarding.message.as_ref().and_then(|m| m.id.as_ref()),
-            target: None,
-            origin: origin.as_ref(),
-            form: Form::of(head.version, &head.headers, Some(permit.rule())),
-        };
-        let answer = respond::answer(&denial, &scene);
-        forwarding.status = answer.status.as_u16();
-        let code = forwarding.status;
-        if let Err(error) = desk::write(session, answer).await {
-            tracing::debug!(%error, "the client left before its answer");
-        }
-        FailToProxy { error_code: code, can_reuse_downstream: false }
+        parting::tell(session, ctx, known.or_else(|| fault_of(error))).await
     }
 
     async fn logging(&self, _session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let micros = ctx.micros();
+        let refused = ctx.cut.as_ref().is_some_and(|cut| cut.is_refused());
         let Some(forwarding) = ctx.forwarding() else { return };
         if error.is_none()
             && let Some(attempt) = &mut forwarding.attempt
@@ -368,12 +348,19 @@ impl ProxyHttp for Front {
             attempt.settle();
             self.metrics.upstream_up.with_label_values(&[&attempt.pool().upstream().name]).set(1);
         }
-        forwarding.end(micros, error.map(broken_by));
+        forwarding.end(micros, error.map(|error| if refused { BrokenBy::Revocation } else { broken_by(error) }));
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Ctx, _: &Error) -> bool {
         true
     }
+}
+
+/// The answer begins, unless the request was refused meanwhile.
+fn begin(session: &Session, head: &ResponseHeader, ctx: &Ctx) -> Result<()> {
+    let is_call = waiting::is_http2(session) && status::is_grpc(&session.req_header().headers) && status::is_grpc(&head.headers);
+    let beginning = if is_call { Beginning::Call } else { Beginning::Plain };
+    ctx.cut.as_ref().map_or(Ok(()), |cut| cut.begin(beginning)).map_err(parting::of)
 }
 
 /// A session that an MCP server opens is its caller's.

@@ -113,7 +113,8 @@ impl HttpServerApp for Dispatch {
         let serve = EXCHANGE.scope(exchange, self.proxy.process_new_http(session, shutdown));
         tokio::select! {
             biased;
-            reusable = serve => reusable,
+            // Of a client that was hung up on nothing more can be read.
+            reusable = serve => reusable.filter(|_| cut.finish().is_ok()),
             () = cut.wait() => None,
         }
     }

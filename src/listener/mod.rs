@@ -19,6 +19,7 @@ mod http2;
 mod length;
 mod lines;
 mod onward;
+mod parting;
 mod protocol;
 mod rest;
 mod tls;

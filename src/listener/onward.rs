@@ -13,12 +13,12 @@ use pingora_core::RetryType;
 use super::ctx::{Ctx, Forwarding};
 use super::exchange;
 use super::front::Front;
+use super::parting;
 use super::protocol;
 use super::waiting::{is_http2, wait};
 use crate::config::Upstream;
 use crate::gateway::denial::UpstreamFault;
 use crate::gateway::status;
-use crate::gateway::streams::HangUp;
 use crate::gateway::upstream::{Awaited, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
 use crate::telemetry::Metrics;
 use crate::types::Timestamp;
@@ -31,6 +31,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// The endpoint whose turn it is. pingora asks again for each retry.
 pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    parting::goes_on(ctx)?;
     let (prepared, now, elapsed) = (Arc::clone(&ctx.prepared), front.node.now(), ctx.started.elapsed());
     let cut = ctx.cut.clone();
     let Some(forwarding) = ctx.forwarding() else { return Err(Error::new(ErrorType::InternalError)) };
@@ -49,6 +50,7 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     };
     if forwarding.tries == 0 {
         attempt.pool().earn();
+        hang_up(session);
     } else {
         forwarding.restart();
     }
@@ -62,7 +64,8 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     // The first byte is waited for at each endpoint anew.
     if watches && (stream || forwarding.watch.is_none()) {
         let first = spans.first.map(|first| spans.connect + first);
-        let hang_up = hang_up(session, stream);
+        // Over HTTP/2 whole answers have the limit of pingora's own read.
+        let hang_up = exchange::current().filter(|_| stream || !is_http2(session)).map(|exchange| exchange.hangs_up(session));
         let stream = spans.stream.map(|stream| Stream { total: longest, ..stream });
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
         forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up, until));
@@ -85,17 +88,14 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
     }
 }
 
-/// What ends the reading of a client, where a limit can pass that pingora does not watch. Over HTTP/2 others are read from the same
-/// connection, so that it ends that of one request.
-fn hang_up(session: &mut Session, stream_may_come: bool) -> Option<Arc<HangUp>> {
-    let exchange = exchange::current()?;
-    if !is_http2(session) {
-        return exchange.connection.as_ref().map(|connection| Arc::clone(&connection.hang_up));
-    }
-    stream_may_come.then(|| {
+/// Lets whoever ends this request end what is read of its client, and so get an answer to it. Over HTTP/2 others are read from the same
+/// connection, so that it ends the reading of one request.
+fn hang_up(session: &mut Session) {
+    let Some(exchange) = exchange::current() else { return };
+    if is_http2(session) {
         wait(session, &exchange.hang_up);
-        Arc::clone(&exchange.hang_up)
-    })
+    }
+    exchange.cut.hangs_up(&exchange.hangs_up(session));
 }
 
 /// The body that a client sends over HTTP/2, and how long it may pause: pingora has a deadline over HTTP/1 only. While the upstream
@@ -199,7 +199,7 @@ impl Stalled {
 fn is_late(session: &Session, ctx: &mut Ctx) -> bool {
     let Some(forwarding) = ctx.forwarding() else { return false };
     let fired = forwarding.watch.as_ref().and_then(Watch::fired);
-    fired == Some(Slow::Upstream) && forwarding.first_byte.is_none() && session.response_written().is_none()
+    fired == Some(Slow::Upstream) && forwarding.first_byte.is_none() && !parting::has_begun(session)
 }
 
 /// An exchange broke. It is tried again only when that can't do anything twice: the method is idempotent, there is no body, and no

@@ -50,7 +50,7 @@ fn of_request(reason: &str, call: bool) -> (&'static str, &'static str) {
             "The body was too large, of undeclared length, or did not arrive whole.",
             "Send less at once, and declare the length.",
         ),
-        "node_stale" | "store_unavailable" | "journal_unavailable" | "panic" => (
+        "node_stale" | "configuration_changed" | "store_unavailable" | "journal_unavailable" | "panic" => (
             "The gateway could not do its part and refused to be safe.",
             "Try again. If it goes on, tell the operator the request id.",
         ),
