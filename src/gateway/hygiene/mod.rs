@@ -18,6 +18,7 @@ mod query;
 mod reason;
 mod request;
 mod target;
+mod unread;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -32,6 +33,7 @@ pub use line::Line;
 pub use names::IdentityHeaders;
 pub use reason::{POSSIBLE_METHODS, Reason};
 pub use request::{CleanRequest, Signals, Unclean, Upgrade};
+pub use unread::{TOLD_BY, unread};
 
 /// Headers that carry the client's credentials and never travel on, in any request.
 pub const CREDENTIAL_HEADERS: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HeaderName::from_static("dpop")];
@@ -223,7 +225,8 @@ fn sent_target<'h>(head: &Head<'h>, policy: &HygienePolicy) -> Result<&'h str, R
 fn check_method(method: &Method) -> Result<(), Reason> {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => Ok(()),
-        Method::TRACE | Method::CONNECT => Err(Reason::MethodForbidden),
+        Method::TRACE => Err(Reason::MethodForbidden),
+        Method::CONNECT => Err(Reason::Tunnel),
         _ => Err(Reason::MethodUnknown),
     }
 }

@@ -14,6 +14,8 @@ enum Kind {
     Framing,
     /// Another status.
     Other(u16),
+    /// The same, and what follows may be no request.
+    Last(u16),
 }
 
 macro_rules! reasons {
@@ -56,6 +58,10 @@ reasons! {
     BareCarriageReturn "bare_carriage_return" Kind::Framing, "Do not send a CR that is not followed by LF.";
     /// A header continued on the next line (RFC 9112 §5.2).
     FoldedHeader "folded_header" Kind::Framing, "Send every header field on one line.";
+    /// A field without a name, or with one that is no token (RFC 9110 §5.1); a space before the colon makes it one (RFC 9112 §5.1).
+    FieldName "field_name" Kind::Framing, "Send every header field as its name, a colon and its value, with no space in or behind the name.";
+    /// What HTTP/1 does not have, and none of the other reasons says.
+    Unreadable "head_unreadable" Kind::Framing, "Send a request as HTTP/1.1 or HTTP/2 writes it; this port speaks nothing else.";
     /// NUL or another control character in the head (RFC 9110 §5.5).
     ControlCharacter "control_character" Kind::Framing, "Remove the control characters from the request's head.";
     /// Content-Length beside Transfer-Encoding (RFC 9112 §6.1).
@@ -113,8 +119,10 @@ reasons! {
     DoubleEncoding "double_encoding" Kind::Bad, "Percent-encode the path once only.";
     /// `;` in a path: some servers cut it off, others do not.
     PathParameter "path_parameter" Kind::Bad, "Remove the ; parameters from the path.";
-    /// A method that no route can allow: TRACE and CONNECT.
+    /// A method that no route can allow: TRACE.
     MethodForbidden "method_forbidden" Kind::Other(405), "Use another method.";
+    /// CONNECT: a client that takes us for its proxy (RFC 9110 §9.3.6). What it sends next is meant for somebody else.
+    Tunnel "tunnel_refused" Kind::Last(405), "This is no forward proxy. Send requests to it as to any server.";
     /// A method that we do not know. Methods are case-sensitive.
     MethodUnknown "method_unknown" Kind::Other(501), "Use a standard method, written in capitals.";
     /// More header fields than we read.
@@ -137,21 +145,21 @@ impl Reason {
     pub fn status(self) -> StatusCode {
         match self.kind() {
             Kind::Bad | Kind::Framing => StatusCode::BAD_REQUEST,
-            Kind::Other(code) => StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST),
+            Kind::Other(code) | Kind::Last(code) => StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST),
         }
     }
 
     /// Whether the connection must be closed after the answer, because the next request could not be told from this one.
     #[must_use]
     pub const fn closes(self) -> bool {
-        matches!(self.kind(), Kind::Framing)
+        matches!(self.kind(), Kind::Framing | Kind::Last(_))
     }
 
     /// The `Allow` header of the answer, where the status needs one.
     #[must_use]
     pub const fn allow(self) -> Option<&'static str> {
         match self {
-            Self::MethodForbidden => Some(POSSIBLE_METHODS),
+            Self::MethodForbidden | Self::Tunnel => Some(POSSIBLE_METHODS),
             _ => None,
         }
     }

@@ -56,8 +56,12 @@ async fn replay(gw: &Gateway, row: &Row) {
             }
             assert_eq!(gw.upstream.count(), before, "{}", row.name);
         }
-        Expect::Unparsed => {
-            assert!(response.as_ref().is_none_or(|r| r.status == 400), "{}: {response:?}", row.name);
+        Expect::Unparsed(status, code) => {
+            let response = response.unwrap_or_else(|| panic!("{}: no answer", row.name));
+            assert_eq!((response.status, response.reason().as_deref()), (status, Some(code)), "{}: {response:?}", row.name);
+            assert_eq!(response.header("content-type"), Some("application/problem+json"), "{}", row.name);
+            assert!(response.header("x-request-id").is_some(), "{}: {response:?}", row.name);
+            assert_eq!(response.header("allow").is_some(), status == 405, "{}: {response:?}", row.name);
             assert!(conn.closed().await, "{}: more came", row.name);
             assert_eq!(gw.upstream.count(), before, "{}", row.name);
         }
@@ -168,7 +172,7 @@ async fn every_row_over_http2() {
             }
             // The protocol library may notice first that the length is none.
             (Expect::Refused(_, code, true), Err(error)) => assert!(error.is_reset(), "{}: {code} {error}", row.name),
-            (Expect::Unparsed, Err(_)) => assert_eq!(gw.upstream.count(), before, "{}", row.name),
+            (Expect::Unparsed(..), Err(_)) => assert_eq!(gw.upstream.count(), before, "{}", row.name),
             (expect, got) => panic!("{}: expected {expect:?}, got {got:?}", row.name),
         }
     }

@@ -13,8 +13,8 @@ pub enum Expect {
     Local(u16),
     /// Refused by us: status, reason code, whether the connection is closed.
     Refused(u16, &'static str, bool),
-    /// Refused by the protocol library before we see it: 400 over HTTP/1, a reset over HTTP/2.
-    Unparsed,
+    /// Refused by the protocol library before we see it, and answered by us over HTTP/1: status and reason code. A reset over HTTP/2.
+    Unparsed(u16, &'static str),
 }
 
 /// One HTTP/1 request.
@@ -221,8 +221,8 @@ fn targets() -> Vec<Row> {
         target("http://gw.test/a/../b", bad("dot_segment")),
         target("https://gw.test/a", bad("scheme_mismatch")),
         target("ftp://gw.test/a", bad("scheme_unsupported")),
-        target("http://evil.test/a", Unparsed),
-        target("http://u@gw.test/a", Unparsed),
+        target("http://evil.test/a", Unparsed(400, "host_mismatch")),
+        target("http://u@gw.test/a", Unparsed(400, "host_malformed")),
         target("/a?query=up%7Bjob%3D%22x%22%7D", Pass("/a?query=up%7Bjob%3D%22x%22%7D")),
         target("/a?b=/../c//d;e\\f", Pass("/a?b=/../c//d;e\\f")),
         // What command lines send as it is has one form before it is parsed, and that form is forwarded.
@@ -238,14 +238,18 @@ fn targets() -> Vec<Row> {
             Pass("/a?b=%22c%22"),
         ),
         target("/a\"b", bad("target_character")),
-        target("/a<b", Unparsed),
-        target("/a>b?c", Unparsed),
+        target("/a<b", Unparsed(400, "target_character")),
+        target("/a>b?c", Unparsed(400, "target_character")),
         target("/a?b=%zz", bad("percent_encoding")),
         target("/a?b=%00", bad("encoded_control")),
         target("/a?b=é", bad("target_character")),
         target("/a?", Pass("/a?")),
         target("/a?x=1&access_token=s3cret", Pass("/a?x=1")),
-        raw("invalid UTF-8 in the target", b"GET /\xff HTTP/1.1\r\nHost: gw.test\r\n\r\n".as_slice(), Unparsed),
+        raw(
+            "invalid UTF-8 in the target",
+            b"GET /\xff HTTP/1.1\r\nHost: gw.test\r\n\r\n".as_slice(),
+            Unparsed(400, "target_character"),
+        ),
     ]
 }
 
@@ -255,11 +259,15 @@ fn hosts() -> Vec<Row> {
         raw("no header at all", "GET /longer/than/the/preface HTTP/1.1\r\n\r\n", bad("host_missing")),
         raw("HTTP/1.0 without Host", "GET / HTTP/1.0\r\nAccept: */*\r\n\r\n", bad("host_missing")),
         raw("HTTP/1.0 with Host", "GET / HTTP/1.0\r\nHost: gw.test\r\n\r\n", Pass("/")),
-        raw("two Hosts", "GET / HTTP/1.1\r\nHost: gw.test\r\nHost: gw.test\r\n\r\n", Unparsed),
+        raw(
+            "two Hosts",
+            "GET / HTTP/1.1\r\nHost: gw.test\r\nHost: gw.test\r\n\r\n",
+            Unparsed(400, "host_repeated"),
+        ),
         host("", bad("host_missing")),
         host("gw.test/x", bad("host_malformed")),
         host("gw test", bad("host_malformed")),
-        host("u@gw.test", Unparsed),
+        host("u@gw.test", Unparsed(400, "host_malformed")),
         host("GW.TEST:443", Pass("/")),
         host("gw.test.", Pass("/")),
         host("gw.test..", Refused(421, "host_unknown", false)),
@@ -275,6 +283,26 @@ fn methods() -> Vec<Row> {
         method("get", Refused(501, "method_unknown", false)),
         method("FOO", Refused(501, "method_unknown", false)),
         method("TRACE", Refused(405, "method_forbidden", false)),
+        raw(
+            "a tunnel to somebody else",
+            "CONNECT other.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n",
+            Refused(405, "tunnel_refused", true),
+        ),
+        raw(
+            "a tunnel to us",
+            "CONNECT gw.test:443 HTTP/1.1\r\nHost: gw.test:443\r\n\r\n",
+            Refused(405, "tunnel_refused", true),
+        ),
+        raw(
+            "a tunnel by a path",
+            "CONNECT /longer/than/the/preface HTTP/1.1\r\nHost: gw.test\r\n\r\n",
+            Refused(405, "tunnel_refused", true),
+        ),
+        raw(
+            "a tunnel to somebody else than Host",
+            "CONNECT other.test:443 HTTP/1.1\r\nHost: gw.test\r\n\r\n",
+            Unparsed(405, "tunnel_refused"),
+        ),
         raw(
             "a method of 3 KB",
             format!("{} / HTTP/1.1\r\nHost: gw.test\r\n\r\n", "M".repeat(3072)),
@@ -330,16 +358,20 @@ fn framings() -> Vec<Row> {
         fields("Transfer-Encoding: gzip, chunked", framing("transfer_encoding")),
         fields("Transfer-Encoding: Chunked", Pass("/")),
         fields("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", framing("transfer_encoding")),
-        fields("Transfer-Encoding: xchunked", Unparsed),
-        fields("Transfer-Encoding : chunked", Unparsed),
-        fields("Transfer-Encoding: \u{b}chunked", Unparsed),
-        raw("HTTP/1.0 chunked", "POST / HTTP/1.0\r\nHost: gw.test\r\nTransfer-Encoding: chunked\r\n\r\n", Unparsed),
+        fields("Transfer-Encoding: xchunked", Unparsed(400, "transfer_encoding")),
+        fields("Transfer-Encoding : chunked", Unparsed(400, "field_name")),
+        fields("Transfer-Encoding: \u{b}chunked", Unparsed(400, "control_character")),
+        raw(
+            "HTTP/1.0 chunked",
+            "POST / HTTP/1.0\r\nHost: gw.test\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Unparsed(400, "connection_specific_header"),
+        ),
         fields("Content-Length: 2, 2", framing("content_length_repeated")),
         fields("Content-Length: 2\r\nContent-Length: 2", framing("content_length_repeated")),
-        fields("Content-Length: 2\r\nContent-Length: 3", Unparsed),
-        fields("Content-Length: +2", Unparsed),
-        fields("Content-Length: 0x2", Unparsed),
-        fields("Content-Length: 99999999999999999999", Unparsed),
+        fields("Content-Length: 2\r\nContent-Length: 3", Unparsed(400, "content_length_repeated")),
+        fields("Content-Length: +2", Unparsed(400, "content_length")),
+        fields("Content-Length: 0x2", Unparsed(400, "content_length")),
+        fields("Content-Length: 99999999999999999999", Unparsed(400, "content_length")),
     ]
 }
 
@@ -351,11 +383,11 @@ fn lines() -> Vec<Row> {
         raw("bare LF first", "\nGET / HTTP/1.1\r\nHost: gw.test\r\n\r\n", framing("bare_line_feed")),
         raw("an empty line first", "\r\nGET / HTTP/1.1\r\nHost: gw.test\r\n\r\n", Pass("/")),
         raw("two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: gw.test\r\n\r\n", framing("request_line")),
-        fields("A: b\rC: d", Unparsed),
-        fields("A: b\r\n c", Unparsed),
-        fields("A: b\0c", Unparsed),
-        fields("A B: c", Unparsed),
-        raw("HTTP/2.0 by name", "GET / HTTP/2.0\r\nHost: gw.test\r\n\r\n", Unparsed),
+        fields("A: b\rC: d", Unparsed(400, "bare_carriage_return")),
+        fields("A: b\r\n c", Unparsed(400, "folded_header")),
+        fields("A: b\0c", Unparsed(400, "control_character")),
+        fields("A B: c", Unparsed(400, "field_name")),
+        raw("HTTP/2.0 by name", "GET / HTTP/2.0\r\nHost: gw.test\r\n\r\n", Unparsed(400, "request_line")),
     ]
 }
 
@@ -366,11 +398,11 @@ fn limits() -> Vec<Row> {
     vec![
         raw("99 headers and Host", many(99), Pass("/")),
         raw("100 headers and Host", many(100), Refused(431, "headers_too_many", false)),
-        raw("300 headers", many(300), Unparsed),
+        raw("300 headers", many(300), Unparsed(431, "headers_too_many")),
         raw("a header of 33 KB", large(33 << 10), Refused(431, "headers_too_large", false)),
         raw("a header of 900 KB", large(900 << 10), Refused(431, "headers_too_large", false)),
         raw("a target of 9 KB", long(9 << 10), Refused(414, "target_too_long", false)),
-        raw("a target of 64 KB", long(64 << 10), Unparsed),
+        raw("a target of 64 KB", long(64 << 10), Unparsed(414, "target_too_long")),
     ]
 }
 
