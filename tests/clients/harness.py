@@ -104,12 +104,13 @@ class Stack(contextlib.AbstractContextManager):
         self.public_url = self.gateway.ready["public_url"].rstrip("/")
 
     def restart_with(self, configuration: str, listen: str = ""):
-        """Starts the gateway from a file, on the data and ports of the quick start."""
+        """Starts the gateway from a file, on the data and ports of the quick start. On a machine that others keep busy, nothing is shed."""
         self.gateway.stop()
         public, admin = self._ports
         file = self.home / "gateway.toml"
         head = f'public_url = "{self.public_url}"\nlisten = {{ public = "127.0.0.1:{public}", admin = "127.0.0.1:{admin}"{listen} }}\n'
-        file.write_text(head + configuration)
+        patience = 'limits.max_delay = "1m"\nlimits.max_store_latency = "1m"\n'
+        file.write_text(head + ("" if "[limits]" in configuration else patience) + configuration)
         ready = self.gateway.ready
         self.gateway = Process("gateway", [GATEWAY, "serve", "--config", file], self.home)
         self.gateway.ready = ready
@@ -170,6 +171,8 @@ class Stack(contextlib.AbstractContextManager):
         """Stops everything and removes the folder."""
         if gateway := getattr(self, "gateway", None):
             gateway.stop()
+            for line in gateway.strains():
+                print(f"# {line}", file=sys.stderr)
         for owned in reversed(self._owned):
             owned.stop()
         shutil.rmtree(self.home, ignore_errors=True)

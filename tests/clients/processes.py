@@ -71,6 +71,10 @@ class Process:
         """The end of the log."""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
 
+    def strains(self) -> list[str]:
+        """What the log of a gateway says of requests that it shed: why an answer was 503."""
+        return [line for line in self.log.read_text("utf-8", "replace").splitlines() if "does not keep up" in line or "keeps up again" in line]
+
     def stop(self):
         """Ends it politely, then not."""
         if self.child.poll() is None:
