@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::Result;
@@ -18,6 +19,8 @@ use pingora_core::services::listening::Service;
 use secrecy::ExposeSecret as _;
 use tollgate::boot::{self, Options};
 use tollgate::config::Config;
+use tollgate::node::Node;
+use tollgate::store::Grant;
 
 #[path = "../support/node.rs"]
 mod support;
@@ -77,6 +80,8 @@ pub(crate) struct Size {
     pub(crate) routes: u32,
     /// Live tokens, each seen once before the load begins.
     pub(crate) tokens: u32,
+    /// Tokens that were seen and then revoked, one by one.
+    pub(crate) revocations: u32,
 }
 
 /// The gate with everything on: a verified token from the cache, organization, scopes, journal, metrics.
@@ -92,6 +97,10 @@ pub(crate) fn gate(upstream: SocketAddr, size: Size, data: &Path) {
         let options = Options { sockets: Some((public, admin)), ..Options::new(config, None, environment) };
         let running = boot::start(options).await.unwrap_or_else(|e| panic!("{e}"));
         let grant = support::grant(&running.node).await;
+        for number in 0..size.revocations {
+            revoke(&running.node, &grant, &format!("revoked-{number}")).await;
+        }
+        running.node.settle().await.expect("a change that is known");
         let file = data.join("tokens");
         let mut lines = std::io::BufWriter::new(std::fs::File::create(&file).expect("a file"));
         let config = running.node.config.load_full();
@@ -105,6 +114,14 @@ pub(crate) fn gate(upstream: SocketAddr, size: Size, data: &Path) {
         announce(&format!("{address} {} {}", worker().await, file.display()));
         std::future::pending::<()>().await;
     });
+}
+
+/// Has a token seen, and revokes it.
+async fn revoke(node: &Node, grant: &Grant, jti: &str) {
+    let (token, config) = (support::token(node, grant, jti), node.config.load_full());
+    node.verifier.principal(token.expose_secret(), &config, node.now()).await.expect("a good token");
+    let until = node.now().plus(Duration::from_secs(24 * 3600));
+    node.store.revoke_access_token(jti, &grant.id, until, &node.own_cause()).await.expect("a revocation");
 }
 
 /// The route that is asked for stands among as many others of its API.

@@ -3,15 +3,24 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::contestants::Size;
 use super::load::{Plan, Shape};
 use super::process::pin;
 use super::report::median;
 use super::{Contestant, LOAD_CORE, measure, resident, start, upstream};
 
-/// Routes and live tokens of each gate; the first is what the others are compared with.
-const SIZES: [(u32, u32); 5] = [(10, 1), (1_000, 1), (10_000, 1), (10, 10_000), (10, 100_000)];
+/// What the others are compared with.
+const SMALLEST: Size = Size { routes: 10, tokens: 1, revocations: 1 };
+const SIZES: [Size; 6] = [
+    SMALLEST,
+    Size { routes: 1_000, ..SMALLEST },
+    Size { routes: 10_000, ..SMALLEST },
+    Size { tokens: 10_000, ..SMALLEST },
+    Size { tokens: 100_000, ..SMALLEST },
+    Size { revocations: 100_000, ..SMALLEST },
+];
 /// What takes minutes to make and gigabytes to hold.
-const MILLION: (u32, u32) = (10, 1_000_000);
+const MILLION: Size = Size { tokens: 1_000_000, ..SMALLEST };
 
 /// Measures each size in turns with the first; `million` measures that many tokens alone. Fails when one costs more than `within` times
 /// the smallest.
@@ -19,13 +28,14 @@ pub(crate) fn drive(span: Duration, rounds: u64, million: bool, within: f64) -> 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     pin(LOAD_CORE);
     let upstream = runtime.block_on(upstream::start());
-    let gate = |(routes, tokens): (u32, u32)| {
-        let more = ["--routes".to_owned(), routes.to_string(), "--tokens".to_owned(), tokens.to_string()];
+    let gate = |size: Size| {
+        let counts = [("--routes", size.routes), ("--tokens", size.tokens), ("--revocations", size.revocations)];
+        let more = counts.map(|(name, count)| [name.to_owned(), count.to_string()]).concat();
         start("gate", "/bench", upstream, &more)
     };
-    let small = gate(SIZES[0]);
-    println!("| routes | live tokens | CPU \u{b5}s/request | over the smallest | MiB resident |");
-    println!("|---|---|---|---|---|");
+    let small = gate(SMALLEST);
+    println!("| routes | live tokens | revoked tokens | CPU \u{b5}s/request | over the smallest | MiB resident |");
+    println!("|---|---|---|---|---|---|");
     let mut kept = true;
     for size in if million { vec![MILLION] } else { SIZES.to_vec() } {
         let large = gate(size);
@@ -45,7 +55,8 @@ pub(crate) fn drive(span: Duration, rounds: u64, million: bool, within: f64) -> 
         let pairs: Vec<(f64, f64)> = (0..rounds).map(|_| (ask(&small), ask(&large))).collect();
         let cost = median(&pairs.iter().map(|(_, large)| *large).collect::<Vec<_>>());
         let ratio = median(&pairs.iter().map(|(small, large)| large / small).collect::<Vec<_>>());
-        println!("| {} | {} | {cost:.1} | {ratio:.2} | {} |", size.0, size.1, resident(large.process.id()));
+        let (Size { routes, tokens, revocations }, resident) = (size, resident(large.process.id()));
+        println!("| {routes} | {tokens} | {revocations} | {cost:.1} | {ratio:.2} | {resident} |");
         kept &= ratio <= within;
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -33,6 +33,8 @@ pub(crate) struct Plan<'a> {
 #[derive(Default)]
 pub(crate) struct Loaded {
     pub(crate) failed: u64,
+    /// What came in place of one good answer: its bytes, as far as they were read.
+    pub(crate) failure: Option<String>,
     /// Sorted.
     pub(crate) latencies: Vec<Duration>,
     pub(crate) elapsed: Duration,
@@ -50,8 +52,9 @@ pub(crate) async fn run(plan: &Plan<'_>) -> Loaded {
         .collect();
     let mut all = Loaded::default();
     for task in tasks {
-        let (failed, latencies) = task.await.unwrap_or((1, Vec::new()));
-        all.failed += failed;
+        let (failure, latencies) = task.await.unwrap_or_else(|error| (Some(error.to_string()), Vec::new()));
+        all.failed += u64::from(failure.is_some());
+        all.failure = failure.or(all.failure);
         all.latencies.extend(latencies);
     }
     all.latencies.sort_unstable();
@@ -116,9 +119,12 @@ async fn connection(
     until: Instant,
     each: Option<Duration>,
     mut due: Instant,
-) -> (u64, Vec<Duration>) {
+) -> (Option<String>, Vec<Duration>) {
     let mut latencies = Vec::with_capacity(100_000);
-    let Ok(mut stream) = TcpStream::connect(address).await else { return (1, latencies) };
+    let mut stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(error) => return (Some(error.to_string()), latencies),
+    };
     let _ = stream.set_nodelay(true);
     let (mut read, mut request) = (Vec::with_capacity(8192), Vec::with_capacity(2048));
     // Each connection asks in an order of its own.
@@ -136,11 +142,11 @@ async fn connection(
             }
         };
         if exchange(&mut stream, &request, &mut read).await != Some(200) {
-            return (1, latencies);
+            return (Some(String::from_utf8_lossy(&read).into_owned()), latencies);
         }
         latencies.push(from.elapsed());
     }
-    (0, latencies)
+    (None, latencies)
 }
 
 /// Sends a request and reads its answer whole; its status.

@@ -6,7 +6,7 @@
 //! audit records into the store behind them. It hardly depends on how fast the load comes. Before anything is measured the gate is
 //! seen to refuse what it must refuse.
 //!
-//! `--growth` asks instead whether a request costs more with more routes and more live tokens: a gate of each size takes turns with a
+//! `--growth` asks instead whether a request costs more with more routes, live tokens and revocations: a gate of each size takes turns with a
 //! small one, and the run fails where a large one costs more than `--within` times that.
 
 mod contestants;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         }
         Some("gate") => {
             let count = |name: &str| value(name).and_then(|v| v.parse().ok()).unwrap_or(1);
-            let size = contestants::Size { routes: count("--routes"), tokens: count("--tokens") };
+            let size = contestants::Size { routes: count("--routes"), tokens: count("--tokens"), revocations: count("--revocations") };
             let upstream = value("--upstream").expect("--upstream").parse().expect("an address");
             contestants::gate(upstream, size, value("--data").expect("--data").as_ref());
             return ExitCode::SUCCESS;
@@ -163,7 +163,8 @@ fn measure(runtime: &tokio::runtime::Runtime, contestant: &Contestant, plan: &Pl
     let before = used();
     let loaded = runtime.block_on(load::run(plan));
     let after = used();
-    assert_eq!(loaded.failed, 0, "{}: {} requests failed", contestant.name, loaded.failed);
+    let answer = loaded.failure.unwrap_or_default();
+    assert_eq!(loaded.failed, 0, "{}: {} connections failed; one was answered {answer:?}", contestant.name, loaded.failed);
     Measured::new(&loaded, after.0 - before.0, after.1 - before.1)
 }
 

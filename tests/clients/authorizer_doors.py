@@ -41,11 +41,15 @@ class Door:
     refuses: frozenset = frozenset()
 
 
+# Which request this is: nobody takes it away.
+MARK = "x-sent"
+
+
 class Table:
     """Runs rows through a door and says what became of them."""
 
     def __init__(self, stack, anything):
-        self.stack, self.bodies = stack, anything.bodies
+        self.stack, self.bodies, self.sent = stack, anything.bodies, 0
         base = stack.url(harness.PROMETHEUS_PATH)
         client, other = stack.client("authorizer checks"), stack.client("other api")
         good = client.authorize(stack.person, base, harness.PROMETHEUS_SCOPE)
@@ -57,14 +61,17 @@ class Table:
         self.tenant = next(v for n, v in arrived[0][2] if n.lower() == "x-scope-orgid")
 
     def send(self, door: Door, row: Row):
-        """The answer, and what Prometheus saw."""
+        """The answer, and what Prometheus saw of it. What arrives late of a request before, by whichever door, is another's."""
         seen = self.stack.recorder.requests
         before = len(seen)
+        self.sent += 1
+        mark = str(self.sent)
         connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
         try:
             host = next((v for n, v in row.headers if n == "Host"), f"127.0.0.1:{door.port}")
             connection.putrequest(row.method, row.path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host)
+            connection.putheader(MARK, mark)
             if row.token:
                 connection.putheader("Authorization", f"Bearer {self.tokens[row.token]}")
             for name, value in row.headers:
@@ -77,11 +84,12 @@ class Table:
             text = answer.read().decode("utf-8", "replace")
         finally:
             connection.close()
-        return answer, text, [one for one in seen[before:] if door.name == "gate" or not self._is_late(one)]
+        arrived = [(method, path, headers) for method, path, headers in seen[before:] if _mark(headers) in (mark, None)]
+        return answer, text, [(method, path, [h for h in headers if h[0].lower() != MARK]) for method, path, headers in arrived]
 
-    def _is_late(self, request) -> bool:
-        """Whether this is of a call by the gate, which refused it while its body passed."""
-        return ("x-forwarded-host", urllib.parse.urlsplit(self.stack.public_url).netloc) in request[2]
+
+def _mark(headers) -> str | None:
+    return next((value for name, value in headers if name.lower() == MARK), None)
 
 
 def reason(answer, text: str) -> str | None:
