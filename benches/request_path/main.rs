@@ -163,7 +163,7 @@ fn measure(runtime: &tokio::runtime::Runtime, contestant: &Contestant, plan: &Pl
     let before = used();
     let loaded = runtime.block_on(load::run(plan));
     let after = used();
-    let answer = loaded.failure.unwrap_or_default();
+    let answer = loaded.failure.as_deref().unwrap_or_default();
     assert_eq!(loaded.failed, 0, "{}: {} connections failed; one was answered {answer:?}", contestant.name, loaded.failed);
     Measured::new(&loaded, after.0 - before.0, after.1 - before.1)
 }
