@@ -296,6 +296,12 @@ impl Overload {
         }
     }
 
+    /// Networks of which something is known, for what they have under way.
+    #[must_use]
+    pub fn networks(&self) -> usize {
+        [&self.shares, &self.kept.1, &self.coming].map(|shares| shares.networks()).into_iter().sum()
+    }
+
     /// Requests under way, and requests that wait.
     #[must_use]
     pub fn load(&self) -> (u32, u32) {
