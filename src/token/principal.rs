@@ -58,11 +58,7 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// # Panics
     /// Never: each part is made of texts, numbers and maps with texts as keys.
-    pub(super) fn of(
-        claims: &Claims,
-        (user, org, client): (&User, &Org, &Client),
-        held: &ScopeSet,
-    ) -> Self {
+    pub(super) fn of(claims: &Claims, (user, org, client): (&User, &Org, &Client), held: &ScopeSet) -> Self {
         // By their names: another configuration may have them in other places, and one that changes nothing of them nothing here.
         let all = (claims, user, org, &client.id, &client.name, held.to_string());
         let text = serde_json::to_vec(&all).expect("texts, numbers and maps of texts are JSON");

@@ -83,10 +83,7 @@ impl Identities {
         let told = config.apis.iter().filter(|api| api.assertion.is_some() || api.exchange.is_some());
         let apis = told.map(|api| {
             let exchanger = api.exchange.as_ref().and_then(|terms| known(api, terms).or_else(|| made(api, terms)));
-            let telling = Telling {
-                assertions: api.assertion.as_ref().map(Assertions::new),
-                exchanger,
-            };
+            let telling = Telling { assertions: api.assertion.as_ref().map(Assertions::new), exchanger };
             (api.name.clone(), telling)
         });
         Self { apis: apis.collect(), client }
