@@ -280,7 +280,7 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
     let stop = tasks.stop.clone();
     let shipper = Shipper::new(journal.clone(), backlog, Arc::clone(&notary));
     tasks.shipping = Some(tokio::spawn(shipper.run(tasks.stop_shipping.clone())));
-    let parts = (Arc::clone(node), Arc::clone(&prepared), Arc::clone(&metrics));
+    let parts = (Arc::clone(node), Arc::clone(&prepared), Arc::clone(&metrics), Arc::clone(&gate.rates));
     let reloader = Arc::new(reload::Reloader::new(config_path, environment, parts));
     let (configuration, ping) = (Arc::clone(&reloader.status), Arc::new(ping::Ping::new(Arc::clone(&node.store))));
     let ready = Arc::new(Ready::new(Arc::clone(node), Arc::clone(&ping), journal.clone(), Arc::clone(&metrics), configuration));

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigErrors, Environment, restart_needed};
 use crate::gateway::prepared::Prepared;
+use crate::gateway::rates::Rates;
 use crate::node::Node;
 use crate::record::{ControlEvent, Operation};
 use crate::telemetry::Metrics;
@@ -33,6 +34,7 @@ pub(super) struct Reloader {
     node: Arc<Node>,
     prepared: Arc<ArcSwap<Prepared>>,
     metrics: Arc<Metrics>,
+    rates: Arc<Rates>,
     pub(super) status: Arc<Status>,
     /// What the last reading found on disk. One reload at a time, so that generations only grow.
     turn: Mutex<Files>,
@@ -42,10 +44,10 @@ impl Reloader {
     pub(super) fn new(
         path: Option<PathBuf>,
         environment: Arc<dyn Environment + Send + Sync>,
-        (node, prepared, metrics): (Arc<Node>, Arc<ArcSwap<Prepared>>, Arc<Metrics>),
+        (node, prepared, metrics, rates): (Arc<Node>, Arc<ArcSwap<Prepared>>, Arc<Metrics>, Arc<Rates>),
     ) -> Self {
         let status = Arc::new(Status::new(node.config.load().generation, node.now()));
-        Self { path, environment, node, prepared, metrics, status, turn: Mutex::default() }
+        Self { path, environment, node, prepared, metrics, rates, status, turn: Mutex::default() }
     }
 
     /// Reads the files again. Files with errors change nothing and are reported.
@@ -88,8 +90,9 @@ impl Reloader {
     fn put_in_force(&self, config: Config) {
         let (generation, config) = (config.generation, Arc::new(config));
         self.node.config.store(Arc::clone(&config));
-        let next = Prepared::following(config, &self.prepared.load());
+        let next = Prepared::following(config, &self.prepared.load(), self.node.now());
         self.prepared.store(Arc::new(next));
+        self.rates.keep(&self.prepared.load().config);
         self.status.applied(generation, self.node.now());
         self.metrics.reloads.with_label_values(&["applied"]).inc();
         self.metrics.config_stale.set(0);

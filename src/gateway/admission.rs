@@ -2,7 +2,9 @@
 //!
 //! Counts of requests under way do not see this: each may be short. What is measured is how long a task that is ready waits for its
 //! turn. When it is longer than `limits.max_delay` for most of a while (as in `CoDel`: not once), only so many requests are begun
-//! in each [`TICK`] as leave hardly any wait, spread over it, and fewer or more of them from tick to tick. Who asks for little is served
+//! in each [`TICK`] as leave hardly any wait, spread over it, and fewer or more of them from tick to tick. That helps only where requests
+//! make each other wait: a machine that is slow, or has others to serve, is late with one request after the other, and nothing is shed
+//! before at least [`QUEUE`] of them for each thread are begun while something waits for its turn. Who asks for little is served
 //! before who asks for much: each caller has an equal part of them, and what others leave of theirs. Networks are cheap to have, so that
 //! those of which nobody knows more have no more than half of it together while anybody else asks.
 //!
@@ -11,6 +13,7 @@
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,6 +30,13 @@ const TICKS: u32 = (1 << 20) - 1;
 const LATE: u32 = 15;
 /// How often that must have been measured to its end, of the last [`u16::BITS`] times: one long computation is no load.
 const SEEN: u32 = 3;
+/// Requests for each thread that have to be begun while one measurement waits for its turn, or they are not what it waits behind. What
+/// is under way says nothing of that: streams are, and whatever waits for its upstream; and who waits for the socket is not.
+const QUEUE: u32 = 8;
+/// By which part of them it is over again, so that it does not begin and end with every few.
+const FEW: f64 = 0.25;
+/// What one tick adds to what is asked for lately, of the whole: a fifth of a second is looked back on.
+const LATELY: f64 = 0.05;
 /// How many ticks without a request that is shed end it: longer than who was shed may be made to wait.
 const OVER: u32 = 300;
 /// The wait that is left to those who are served, while others are shed.
@@ -96,12 +106,16 @@ pub enum Waited {
     Still(Duration),
 }
 
-impl Default for Admission {
-    fn default() -> Self {
+impl Admission {
+    /// One that begins whatever comes, on so many threads.
+    #[must_use]
+    pub fn on(threads: NonZeroUsize) -> Self {
         let [begun, strange, pressed, shed] = [0; 4].map(AtomicU32::new);
         let [known, strangers, pressing] = [(); 3].map(|()| Callers::default());
         let behind = (0..KNOWN).map(|_| AtomicU32::new(0)).collect();
-        let (quota, hasher, pace) = (AtomicU32::new(ALL), RandomState::new(), Mutex::default());
+        let threads = u32::try_from(threads.get()).unwrap_or(u32::MAX);
+        let pace = Mutex::new(Pace::of(QUEUE.saturating_mul(threads)));
+        let (quota, hasher) = (AtomicU32::new(ALL), RandomState::new());
         let (tick, born) = (AtomicU64::new(0), Instant::now());
         Self { quota, tick, born, begun, strange, pressed, shed, known, strangers, pressing, behind, hasher, pace }
     }
@@ -235,7 +249,9 @@ impl Admission {
 
     /// Sheds nothing any more: nobody measures.
     pub fn end(&self) {
-        *self.pace.lock() = Pace::default();
+        let mut pace = self.pace.lock();
+        *pace = Pace::of(pace.queue);
+        drop(pace);
         self.quota.store(ALL, Ordering::Relaxed);
     }
 
@@ -287,9 +303,15 @@ fn less(count: &AtomicU32) {
 }
 
 /// How many requests are begun in a tick.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pace {
-    /// While requests are shed: how many, and for how many ticks none was.
+    /// Requests that have to be begun while one measurement waits, for it to wait behind them.
+    queue: u32,
+    /// Those that were since it was measured last, while none is shed.
+    begun: u32,
+    /// Asked for in a tick lately.
+    asked: f64,
+    /// While requests are shed: how many are begun, and for how many ticks none was shed that had to be.
     shedding: Option<(f64, u32)>,
     /// Begun in a tick lately, while none is shed.
     usual: f64,
@@ -299,7 +321,13 @@ struct Pace {
 }
 
 impl Pace {
+    /// Nothing was measured yet.
+    const fn of(queue: u32) -> Self {
+        Self { queue, begun: 0, asked: 0.0, shedding: None, usual: 0.0, late: 0, seen: 0 }
+    }
+
     fn tick(&mut self, waited: Waited, most: Duration, (begun, shed): (u32, u32)) -> Option<u32> {
+        self.asked = self.asked.mul_add(1.0 - LATELY, f64::from(begun.saturating_add(shed)) * LATELY);
         self.shedding = match self.shedding {
             None => self.begins(waited, most, begun).then_some((self.usual, 0)),
             Some((_, quiet)) if quiet >= OVER => None,
@@ -308,7 +336,7 @@ impl Pace {
                 let quota = if wait > GOAL { quota * LESS } else { quota * MORE };
                 // What nobody asks for is not saved up.
                 let quota = quota.clamp(LEAST, f64::from(begun.max(shed)).mul_add(4.0, LEAST * 32.0));
-                Some((quota, if shed > 0 { 0 } else { quiet + 1 }))
+                Some((quota, if shed > 0 && !self.are_few(most) { 0 } else { quiet + 1 }))
             }
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
@@ -316,8 +344,15 @@ impl Pace {
         self.shedding.map(whole)
     }
 
+    /// Whether so little is asked for lately that nobody would wait behind it, were nothing shed: as many as wait at one time are as
+    /// many as come in the time for which each waits.
+    fn are_few(&self, most: Duration) -> bool {
+        self.asked * most.div_duration_f64(TICK) < f64::from(self.queue) * FEW
+    }
+
     fn begins(&mut self, waited: Waited, most: Duration, begun: u32) -> bool {
         self.usual = self.usual.mul_add(0.9, f64::from(begun) * 0.1).max(LEAST);
+        self.begun = self.begun.saturating_add(begun);
         let (late, measured) = match waited {
             Waited::For(wait) => (wait > most, true),
             Waited::Still(wait) => (wait > most, false),
@@ -327,7 +362,8 @@ impl Pace {
             self.late = ((self.late << 1) | u32::from(late)) & TICKS;
         }
         if measured {
-            self.seen = (self.seen << 1) | u16::from(late);
+            let behind_them = std::mem::take(&mut self.begun) >= self.queue;
+            self.seen = (self.seen << 1) | u16::from(late && behind_them);
         }
         let begins = self.late.count_ones() >= LATE && self.seen.count_ones() >= SEEN;
         if begins {
@@ -345,6 +381,17 @@ mod tests {
     const MOST: Duration = Duration::from_millis(20);
     const LONG: Waited = Waited::For(Duration::from_millis(21));
     const SHORT: Waited = Waited::For(Duration::from_micros(100));
+
+    /// On one thread.
+    fn admission() -> Admission {
+        Admission::on(NonZeroUsize::MIN)
+    }
+
+    /// A tick in which as many are begun as others wait behind.
+    fn busy(admission: &Admission, waited: Waited) -> bool {
+        asks(admission, at("192.0.2.1"), QUEUE);
+        admission.tick(waited, MOST)
+    }
 
     fn at(text: &str) -> Option<IpAddr> {
         text.parse().ok()
@@ -367,7 +414,7 @@ mod tests {
 
     /// One of which so many are begun in each tick, and that is late.
     fn late(each: u32) -> Admission {
-        let admission = Admission::default();
+        let admission = admission();
         for _ in 0..200 {
             asks(&admission, at("192.0.2.1"), each);
             admission.tick(SHORT, MOST);
@@ -381,7 +428,7 @@ mod tests {
 
     #[test]
     fn nothing_is_shed_before_it_was_late_for_a_while() {
-        let admission = Admission::default();
+        let admission = admission();
         for _ in 0..20 {
             for wait in [LONG; 14].into_iter().chain([SHORT; 6]) {
                 assert!(!admission.tick(wait, MOST));
@@ -392,18 +439,18 @@ mod tests {
 
     #[test]
     fn who_is_let_in_before_others_does_not_hide_them() {
-        let admission = Admission::default();
+        let admission = admission();
         let unlucky = (1..15).map(|n| Waited::Still(TICK * n)).chain([Waited::For(TICK * 15)]);
         let waits = unlucky.chain([SHORT; 3]).cycle().take(80);
-        assert!(waits.into_iter().any(|waited| admission.tick(waited, MOST)));
+        assert!(waits.into_iter().any(|waited| busy(&admission, waited)));
     }
 
     #[test]
     fn the_longer_they_wait_the_surer_it_is() {
         for ticks in [3, 10, 30, 100] {
-            let admission = Admission::default();
+            let admission = admission();
             let waits = (1..ticks).map(|n| Waited::Still(TICK * n)).chain([Waited::For(TICK * ticks)]);
-            let begins = waits.cycle().take(1000).position(|waited| admission.tick(waited, MOST));
+            let begins = waits.cycle().take(1000).position(|waited| busy(&admission, waited));
             let most = usize::try_from(ticks * 4).unwrap_or(0).max(50);
             assert!(begins.is_some_and(|tick| tick < most), "{begins:?} with {ticks} ticks of waiting");
         }
@@ -411,22 +458,22 @@ mod tests {
 
     #[test]
     fn one_long_computation_is_no_load() {
-        let admission = Admission::default();
+        let admission = admission();
         for wait in 1..100 {
-            assert!(!admission.tick(Waited::Still(TICK * wait), MOST));
+            assert!(!busy(&admission, Waited::Still(TICK * wait)));
         }
-        assert!(!admission.tick(LONG, MOST) && !admission.tick(LONG, MOST));
-        assert!(admission.tick(LONG, MOST), "three in a row are load");
+        assert!(!busy(&admission, LONG) && !busy(&admission, LONG));
+        assert!(busy(&admission, LONG), "three in a row are load");
     }
 
     #[test]
     fn who_has_not_waited_long_yet_does_not_say_that_it_is_not_late() {
-        let admission = Admission::default();
+        let admission = admission();
         let waits = [Waited::Still(TICK), Waited::Still(TICK * 2), Waited::For(TICK * 3)];
-        assert!(waits.into_iter().cycle().take(60).any(|waited| admission.tick(waited, MOST)));
+        assert!(waits.into_iter().cycle().take(60).any(|waited| busy(&admission, waited)));
         let on_time = [Waited::Still(TICK), Waited::For(MOST)];
-        let admission = Admission::default();
-        assert!(!on_time.into_iter().cycle().take(1000).any(|waited| admission.tick(waited, MOST)));
+        let admission = Admission::on(NonZeroUsize::MIN);
+        assert!(!on_time.into_iter().cycle().take(1000).any(|waited| busy(&admission, waited)));
     }
 
     #[test]
@@ -542,7 +589,7 @@ mod tests {
 
     #[test]
     fn nobody_is_taken_for_another_whose_place_it_has() {
-        let admission = Admission::default();
+        let admission = admission();
         let org = OrgId::generate(Timestamp::from_millis(0), &SeededEntropy::new(7));
         let home = at("198.51.100.1");
         assert_eq!(admission.org_behind(home), None);
@@ -600,5 +647,62 @@ mod tests {
         }
         assert!(!admission.tick(SHORT, MOST));
         assert_eq!(asks(&admission, at("192.0.2.1"), 10_000), 10_000);
+    }
+
+    /// Every third tick a measurement ends that waited for three of them, and so many were begun meanwhile.
+    fn slow_machine(threads: usize, begun: u32) -> bool {
+        let admission = Admission::on(NonZeroUsize::new(threads).expect("threads"));
+        (0..2_000_u32).any(|tick| {
+            if tick % 3 < 2 {
+                return admission.tick(Waited::Still(TICK * (tick % 3 + 1)), MOST);
+            }
+            asks(&admission, at("192.0.2.1"), begun);
+            admission.tick(Waited::For(TICK * 3), MOST)
+        })
+    }
+
+    #[test]
+    fn nothing_is_shed_on_a_slow_machine_that_has_little_to_do() {
+        assert!(!slow_machine(1, 1), "one request after the other");
+        assert!(!slow_machine(1, QUEUE - 1) && !slow_machine(4, QUEUE * 4 - 1));
+        assert!(slow_machine(1, QUEUE) && slow_machine(4, QUEUE * 4), "they wait behind each other");
+    }
+
+    #[test]
+    fn what_is_begun_in_the_whole_wait_counts() {
+        let admission = admission();
+        let waits = [Waited::Still(TICK * 2), Waited::Still(TICK * 3), Waited::Still(TICK * 4), Waited::For(TICK * 4)];
+        let begins = waits.into_iter().cycle().take(100).any(|waited| {
+            asks(&admission, at("192.0.2.1"), QUEUE / 4);
+            admission.tick(waited, MOST)
+        });
+        assert!(begins);
+    }
+
+    #[test]
+    fn a_few_measurements_with_nothing_to_do_hide_no_load() {
+        let admission = admission();
+        let begins = (0..100_u32).any(|tick| if tick % 3 == 0 { busy(&admission, LONG) } else { admission.tick(LONG, MOST) });
+        assert!(begins);
+    }
+
+    /// One that sheds, and for how many of so many ticks it goes on when so many are begun and shed in every other one.
+    fn sheds_for(begun: u32, shed: u32) -> usize {
+        let mut pace = Pace::of(QUEUE);
+        while pace.tick(LONG, MOST, (100, 0)).is_none() {}
+        let mut ticks = (0..10_000_u32).map(|tick| if tick % 2 == 0 { (begun, shed) } else { (0, 0) });
+        ticks.by_ref().take_while(|asked| pace.tick(LONG, MOST, *asked).is_some()).count()
+    }
+
+    #[test]
+    fn it_ends_when_hardly_anything_is_asked_for_though_some_of_it_is_shed() {
+        let least = usize::try_from(OVER).expect("ticks");
+        let few = sheds_for(1, 0);
+        assert!((least..least + 5).contains(&few), "{few}: nothing is shed");
+        let many = sheds_for(2, 2);
+        assert_eq!(many, 10_000, "as many as wait behind each other");
+        let few = sheds_for(0, 1);
+        assert!((least..least + 200).contains(&few), "{few}: one after the other");
+        assert_eq!(sheds_for(50, 50), 10_000);
     }
 }

@@ -9,7 +9,7 @@ use super::hygiene::{AcceptedHosts, HygienePolicy, IdentityHeaders, Limits, Slas
 use super::identity::Identities;
 use super::upstream::{Fleet, Resolver, SystemResolver};
 use crate::config::{Config, Tell};
-use crate::types::{ScopeBits, ScopeSet};
+use crate::types::{ScopeBits, ScopeSet, Timestamp};
 
 /// Most sets of scopes whose names are kept.
 const MAX_NAMED: usize = 1024;
@@ -43,10 +43,11 @@ impl Prepared {
         Self::with(config, fleet, identities)
     }
 
-    /// Prepares the configuration that takes the place of `before`: what was learnt about upstreams stays known.
+    /// Prepares the configuration that takes the place of `before` at `now`: what was learnt about upstreams stays known.
     #[must_use]
-    pub fn following(config: Arc<Config>, before: &Self) -> Self {
-        let (fleet, identities) = (Fleet::following(&config, &before.fleet), Identities::of(&config, Some(&before.identities)));
+    pub fn following(config: Arc<Config>, before: &Self, now: Timestamp) -> Self {
+        let fleet = Fleet::following(&config, &before.fleet, now);
+        let identities = Identities::of(&config, Some(&before.identities));
         Self::with(config, fleet, identities)
     }
 

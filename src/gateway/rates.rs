@@ -1,6 +1,6 @@
 //! How often, how much at once: limits of requests, in memory that no caller can make grow.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash, Hasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub use self::buckets::Buckets;
 use super::authorize::Permit;
 use super::decide::About;
 use super::denial::{Counting, Denial};
-use crate::config::{Per, Rate};
+use crate::config::{Config, Per, Rate};
 use crate::mcp;
 use crate::token::Claims;
 use crate::types::{RouteId, Timestamp, network};
@@ -134,6 +134,22 @@ impl Rates {
 }
 
 impl Rates {
+    /// Forgets the routes that a configuration caps no longer, unless requests of them run: should such a route come back, they count.
+    pub fn keep(&self, config: &Config) {
+        let routes = config.apis.iter().flat_map(|api| api.routes.iter());
+        let capped: HashSet<&RouteId> = routes.filter(|(_, _, r)| r.max_concurrent.is_some()).map(|(_, _, r)| &r.id).collect();
+        self.running.rcu(|all| {
+            let kept = all.iter().filter(|(route, n)| capped.contains(route) || n.load(Ordering::Acquire) > 0);
+            kept.map(|(route, n)| (route.clone(), Arc::clone(n))).collect::<HashMap<_, _>>()
+        });
+    }
+
+    /// How many routes have requests that are counted.
+    #[must_use]
+    pub fn counted(&self) -> usize {
+        self.running.load().len()
+    }
+
     /// How many requests of a route run. Only routes of the configuration get here, so that the map is as bounded as the file.
     fn running(&self, route: &RouteId) -> Arc<AtomicU32> {
         if let Some(known) = self.running.load().get(route) {

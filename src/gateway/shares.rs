@@ -61,6 +61,12 @@ impl Shares {
         self.part(&network).lock().get(&network).is_some_and(|held| *held >= self.most)
     }
 
+    /// How many networks hold something.
+    #[must_use]
+    pub fn networks(&self) -> usize {
+        self.parts.iter().map(|part| part.lock().len()).sum()
+    }
+
     fn part(&self, network: &IpAddr) -> &Mutex<HashMap<IpAddr, u32>> {
         let hash = usize::try_from(self.hasher.hash_one(network) % PARTS as u64).unwrap_or(0);
         &self.parts[hash]
@@ -91,10 +97,6 @@ mod tests {
         text.parse().ok()
     }
 
-    fn networks(shares: &Shares) -> usize {
-        shares.parts.iter().map(|part| part.lock().len()).sum()
-    }
-
     #[test]
     fn no_network_holds_more_than_its_share() {
         let shares = Shares::new(2);
@@ -112,10 +114,10 @@ mod tests {
     fn who_holds_nothing_takes_no_memory() {
         let shares = Shares::new(1);
         let held: Vec<_> = (0..5_000_u32).map(|n| shares.take(Some(std::net::Ipv4Addr::from(n).into()))).collect();
-        assert_eq!(networks(&shares), 5_000);
+        assert_eq!(shares.networks(), 5_000);
         // Those who are refused leave nothing behind either.
         assert!(shares.take(at("0.0.0.1")).is_err());
         drop(held);
-        assert_eq!(networks(&shares), 0);
+        assert_eq!(shares.networks(), 0);
     }
 }

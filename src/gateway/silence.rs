@@ -9,12 +9,13 @@ use pingora::http::RequestHeader;
 
 use super::authorize::Permit;
 use super::denial::Denial;
+use super::holds;
 use super::hygiene::CleanRequest;
 use super::identity::Identity;
 use super::outbound::{self, Facts};
 use super::prepared::Prepared;
 use super::seen::Seen;
-use super::upstream::{Answer, Attempt, Coming, Spans, Tried, Unanswered};
+use super::upstream::{Answer, Attempt, Caller, Coming, Spans, Tried, Unanswered};
 use crate::labels::{Labels, Named};
 use crate::types::{Memory, Timestamp};
 
@@ -86,7 +87,7 @@ impl Inquiry<'_> {
             let head = self.head(silence, &attempt).map_err(|e| self.unread(&Unanswered::from(e)))?;
             match fleet.ask(&attempt, head, &spans, (self.memory, self.now)).await {
                 Ok(answer) => {
-                    attempt.answered(answer.status, || self.now);
+                    attempt.answered(answer.status, || (self.caller(), self.now));
                     return Ok(answer);
                 }
                 Err(error) => {
@@ -107,6 +108,10 @@ impl Inquiry<'_> {
             }
         }
         Err(Denial::SilenceUnread)
+    }
+
+    fn caller(&self) -> Caller {
+        holds::holder(self.permit, &self.prepared.config, self.seen.client).into()
     }
 
     /// What a request of the caller for the silence would look like.

@@ -17,10 +17,13 @@ use super::hints::Hints;
 use super::protocol;
 use super::waiting::{is_http2, wait};
 use crate::config::Upstream;
+use crate::gateway::authorize::Permit;
 use crate::gateway::denial::UpstreamFault;
+use crate::gateway::holds;
+use crate::gateway::seen::Seen;
 use crate::gateway::status;
 use crate::gateway::streams::HangUp;
-use crate::gateway::upstream::{Awaited, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
+use crate::gateway::upstream::{Awaited, Caller, Circuit, NoPeer, OtherProtocol, Pool, Slow, Spans, Stream, Watch, Watched};
 use crate::telemetry::Metrics;
 use crate::types::Timestamp;
 
@@ -126,7 +129,7 @@ pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, head: &Respon
     if let Some(code) = status::of_call(&head.headers).filter(|_| is_call) {
         called(front, forwarding, code);
     } else if let Some(attempt) = forwarding.attempt.as_mut().filter(|_| !is_call) {
-        attempt.answered(head.status.as_u16(), || front.node.now());
+        attempt.answered(head.status.as_u16(), || failed_for(front, &forwarding.permit, &forwarding.seen));
     }
 }
 
@@ -134,10 +137,15 @@ pub(super) fn answered(front: &Front, forwarding: &mut Forwarding, head: &Respon
 pub(super) fn called(front: &Front, forwarding: &mut Forwarding, code: u16) {
     forwarding.called = Some(code);
     if let Some(attempt) = &mut forwarding.attempt {
-        attempt.called(code, front.node.now());
+        attempt.called(code, || failed_for(front, &forwarding.permit, &forwarding.seen));
         let upstream = attempt.pool().upstream().name.as_str();
         front.metrics.upstream_calls.with_label_values(&[upstream, status::code_name(code)]).inc();
     }
+}
+
+/// For whom an endpoint says that it fails, and when.
+fn failed_for(front: &Front, permit: &Permit, seen: &Seen) -> (Caller, Timestamp) {
+    (holds::holder(permit, &front.node.config.load(), seen.client).into(), front.node.now())
 }
 
 /// No connection could be had. Nothing was sent, so every method may be tried again.

@@ -58,14 +58,9 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// # Panics
     /// Never: each part is made of texts, numbers and maps with texts as keys.
-    pub(super) fn of(
-        claims: &Claims,
-        (user, org, client): (&User, &Org, &Client),
-        effective: &Effective,
-        generation: u64,
-    ) -> Self {
-        let now: Vec<_> = effective.now.positions().collect();
-        let all = (claims, user, org, &client.id, &client.name, now, generation);
+    pub(super) fn of(claims: &Claims, (user, org, client): (&User, &Org, &Client), held: &ScopeSet) -> Self {
+        // By their names: another configuration may have them in other places, and one that changes nothing of them nothing here.
+        let all = (claims, user, org, &client.id, &client.name, held.to_string());
         let text = serde_json::to_vec(&all).expect("texts, numbers and maps of texts are JSON");
         let mut out = [0_u8; 32];
         out.copy_from_slice(digest::digest(&digest::SHA256, &text).as_ref());

@@ -425,7 +425,8 @@ impl Verifier {
             found;
         let Signature { keys, signed } = signature;
         let generation = config.generation;
-        let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &effective, generation);
+        let held = self.common.scopes(config.catalogue.scopes(&effective.now));
+        let fingerprint = Fingerprint::of(&claims, (&user, &org, &client), &held);
         let Shared { user, org, client, weight } = self.common.people(user, org, client);
         adopt(&mut claims.sub, &user.id);
         adopt(&mut claims.org, &org.id);
@@ -434,7 +435,7 @@ impl Verifier {
         claims.aud = self.common.audience(claims.aud);
         let own = claims.iss.len() + claims.jti.len() + claims.grant.as_str().len();
         Arc::new(Principal {
-            held: self.common.scopes(config.catalogue.scopes(&effective.now)),
+            held,
             effective: self.common.effective(effective),
             weight: u32::try_from(size_of::<Principal>() + KEEPING + own + weight).unwrap_or(u32::MAX),
             claims,

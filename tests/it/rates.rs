@@ -323,6 +323,54 @@ async fn hostile_keys_make_nothing_grow_that_stays() {
         ask(&mut conn, number).await;
     }
     assert_eq!(series(), before, "no series for a tool, an address, a path or a token");
+    // Tables that a caller's key reaches are empty when nothing is under way; those that keep something have a size of their own
+    // (`rates::tests`, `guesses`, `admission`, `holders`), or bytes that they may take (the caches of tokens).
+    let gate = &gw.running.gate;
+    let held = || (gate.overload.load(), gate.overload.networks(), gw.running.node.memory.held());
+    within("nothing that is held", async {
+        while held() != ((0, 0), 0, 0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(gate.rates.counted(), 0, "no count of a route without a cap");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_a_reload_takes_out_is_counted_no_longer() {
+    let gw = Gateway::start_with(Setup { file: true, ..Setup::default() }).await;
+    let caller = gw.open_caller("acme", &["operator"], "metrics:read").await;
+    let counted = || gw.running.gate.rates.counted();
+    let mut held = http1::Conn::open(gw.running.public).await;
+    held.send(&Request::get("/tight/one").bearer(&caller.token).header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    let text = gw.text();
+    let uncapped = text.replace("max_concurrent = 1\n", "");
+    let reload = |text: &str| {
+        gw.rewrite(text);
+        assert!(gw.running.reload(), "{text}");
+    };
+    assert!(uncapped != text);
+    reload(&uncapped);
+    assert_eq!(counted(), 1, "one runs");
+    reload(&text);
+    let answer = http1::ask(gw.running.public, &Request::get("/tight/one").bearer(&caller.token)).await;
+    assert_eq!(answer.reason().as_deref(), Some("too_many_at_once"), "it counts when the cap is back: {answer:?}");
+    gw.upstream.emit("");
+    assert_eq!(held.response().await.status, 200);
+    within("the end of the one that ran", async {
+        while http1::ask(gw.running.public, &Request::get("/tight/one").bearer(&caller.token)).await.status != 200 {}
+    })
+    .await;
+    reload(&text);
+    assert_eq!(counted(), 1, "a route with a cap stays");
+    within("no count of a route that has no cap", async {
+        while counted() != 0 {
+            reload(&uncapped);
+        }
+    })
+    .await;
     gw.running.stop().await;
 }
 

@@ -42,6 +42,15 @@ async fn send(gw: &Gateway, requests: usize) -> Vec<u16> {
     statuses
 }
 
+/// The same, each from another address.
+async fn send_from_many(gw: &Gateway, requests: u8) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for n in 0..requests {
+        statuses.push(Conn::open_from([127, 0, 0, 2 + n].into(), gw.running.public).await.ask(&get()).await.status);
+    }
+    statuses
+}
+
 /// What the admin listener says of the upstream `pair`.
 async fn seen(gw: &Gateway) -> serde_json::Value {
     let token = gw.running.admin_token.expose().to_owned();
@@ -55,7 +64,7 @@ async fn seen(gw: &Gateway) -> serde_json::Value {
 async fn an_endpoint_that_fails_is_left_out_and_comes_back_slowly() {
     let (gw, a, b) = two("ejection = { failures = 3, base = \"30s\", longest = \"5m\" }").await;
     a.force(Some("fail"));
-    let first = send(&gw, 20).await;
+    let first = send_from_many(&gw, 20).await;
     assert_eq!(first.iter().filter(|s| **s == 500).count(), 3, "{first:?}");
     a.force(None);
     let before = a.count();
@@ -74,6 +83,21 @@ async fn an_endpoint_that_fails_is_left_out_and_comes_back_slowly() {
     gw.running.stop().await;
 }
 
+/// A caller whose own query makes an endpoint answer 5xx must not take it from the others; one that fails everything goes all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_is_left_out_for_one_caller_alone_only_after_a_while() {
+    let (gw, a, _b) = two("ejection = { failures = 3, base = \"30s\", longest = \"5m\" }").await;
+    let condition = async || seen(&gw).await["endpoints"][0]["condition"].as_str().map(str::to_owned);
+    a.force(Some("fail"));
+    let failed = send(&gw, 30).await.iter().filter(|status| **status == 500).count();
+    assert!(failed > 10, "{failed}");
+    assert_eq!(condition().await.as_deref(), Some("up"));
+    gw.advance(30);
+    send(&gw, 5).await;
+    assert_eq!(condition().await.as_deref(), Some("ejected"), "nobody was answered for as long");
+    gw.running.stop().await;
+}
+
 /// Two gRPC servers behind one upstream.
 async fn two_collectors(keys: &str) -> (Gateway, Collector, Collector) {
     let (a, b) = (Collector::start().await, Collector::start().await);
@@ -82,10 +106,11 @@ async fn two_collectors(keys: &str) -> (Gateway, Collector, Collector) {
     (gw, a, b)
 }
 
-/// How so many calls end.
-async fn call(gw: &Gateway, calls: usize, behave: &str) -> Vec<String> {
-    let (mut conn, mut ends) = (http2::Conn::open(gw.running.public).await, Vec::new());
-    for _ in 0..calls {
+/// How so many calls end, each from another address.
+async fn call(gw: &Gateway, calls: u8, behave: &str) -> Vec<String> {
+    let mut ends = Vec::new();
+    for n in 0..calls {
+        let mut conn = http2::Conn::open_from([127, 0, 0, 2 + n].into(), gw.running.public).await;
         let headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-behave", behave)];
         let request = http2::request("POST", "/pair/any/x", &headers);
         let (head, mut body) = conn.start(request, Some(frame(b"x"))).await.expect("an answer");

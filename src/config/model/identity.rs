@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::config::UpstreamTls;
@@ -56,6 +56,20 @@ pub struct Exchange {
     pub timeout: Duration,
 }
 
+impl Exchange {
+    /// Whether both ask for the same, at the same place, in the same way. Each field is named, so that a new one does not compile
+    /// until somebody has said what it means for tokens that are there.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self { endpoint, tls, issuer, client_id, authentication, subject, audience, resource, scope, header, timeout } = self;
+        (endpoint, &tls.server_name, tls.digest) == (&other.endpoint, &other.tls.server_name, other.tls.digest)
+            && (issuer, client_id, subject) == (&other.issuer, &other.client_id, &other.subject)
+            && authentication.is_same(&other.authentication)
+            && (audience, resource, scope) == (&other.audience, &other.resource, &other.scope)
+            && (header, timeout) == (&other.header, &other.timeout)
+    }
+}
+
 /// How we prove at an authorization server who we are.
 #[derive(Debug)]
 pub enum ExchangeAuth {
@@ -67,6 +81,18 @@ pub enum ExchangeAuth {
     Post(SecretString),
     /// With a JWT that the assertion's keys sign (RFC 7523 §2.2).
     PrivateKeyJwt,
+}
+
+impl ExchangeAuth {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) | (Self::PrivateKeyJwt, Self::PrivateKeyJwt) => true,
+            (Self::Basic(one), Self::Basic(other)) | (Self::Post(one), Self::Post(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::None | Self::Basic(_) | Self::Post(_) | Self::PrivateKeyJwt, _) => false,
+        }
+    }
 }
 
 /// What a subject token is called (RFC 8693 §3).

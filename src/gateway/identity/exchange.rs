@@ -20,7 +20,7 @@ use crate::config::{Api, Config, Exchange};
 use crate::egress::Place;
 use crate::node::Node;
 use crate::token::{Fingerprint, Principal};
-use crate::types::Timestamp;
+use crate::types::{ApiName, Issuer, Timestamp};
 
 /// Bytes that the tokens of one API may take.
 const CAPACITY: u64 = 16 << 20;
@@ -40,10 +40,12 @@ const SUBJECT: Duration = Duration::from_mins(1);
 type Outcome = Result<HeaderValue, IdentityFault>;
 type Flight = Shared<BoxFuture<'static, Outcome>>;
 
-/// The tokens of one API.
+/// The tokens of one API. They outlive a configuration that changes nothing of what they are asked for with.
 #[derive(Debug)]
 pub(super) struct Exchanger {
-    api: Arc<Api>,
+    api: ApiName,
+    /// Who signs what is exchanged.
+    issuer: Issuer,
     terms: Arc<Exchange>,
     place: Place,
     kept: Cache<Fingerprint, Kept>,
@@ -61,13 +63,14 @@ struct Kept {
 }
 
 impl Exchanger {
-    pub(super) fn new(api: &Arc<Api>, terms: &Arc<Exchange>, place: Place) -> Self {
+    pub(super) fn new(api: &Api, issuer: &Issuer, terms: &Arc<Exchange>, place: Place) -> Self {
         let weigher = |_: &Fingerprint, kept: &Kept| {
             let text = kept.outcome.as_ref().map_or(0, HeaderValue::len);
             u32::try_from(text + ENTRY).unwrap_or(u32::MAX)
         };
         Self {
-            api: Arc::clone(api),
+            api: api.name.clone(),
+            issuer: issuer.clone(),
             terms: Arc::clone(terms),
             place,
             kept: Cache::builder().max_capacity(CAPACITY).weigher(weigher).time_to_live(LONGEST).build(),
@@ -77,8 +80,19 @@ impl Exchanger {
         }
     }
 
+    /// Whether tokens are asked for in this way. What is told of a caller besides is in the fingerprint that they are kept under.
+    pub(super) fn is_for(&self, issuer: &Issuer, terms: &Exchange) -> bool {
+        self.issuer == *issuer && self.terms.is_same(terms)
+    }
+
     /// The token of a caller. It is asked for once, however many requests wait for it, and whether or not they still do.
-    pub(super) async fn header(self: &Arc<Self>, node: &Arc<Node>, config: &Arc<Config>, principal: &Arc<Principal>) -> Outcome {
+    pub(super) async fn header(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        config: &Arc<Config>,
+        api: &Arc<Api>,
+        principal: &Arc<Principal>,
+    ) -> Outcome {
         let (caller, now) = (principal.fingerprint(), node.now());
         if let Some(known) = self.known(caller, now) {
             return known;
@@ -94,8 +108,8 @@ impl Exchanger {
                 return Err(IdentityFault::Unavailable);
             } else {
                 let landing = Landing { exchanger: Arc::clone(self), caller };
-                let task = fetch(landing, Arc::clone(node), Arc::clone(config), Arc::clone(principal));
-                let task = tokio::spawn(task);
+                let (node, config, api) = (Arc::clone(node), Arc::clone(config), Arc::clone(api));
+                let task = tokio::spawn(fetch(landing, node, config, api, Arc::clone(principal)));
                 let flight = async move { task.await.unwrap_or(Err(IdentityFault::Unavailable)) }.boxed().shared();
                 under_way.insert(caller, flight.clone());
                 flight
@@ -118,14 +132,14 @@ impl Exchanger {
         self.kept.get(&caller).filter(|kept| now < kept.until).map(|kept| kept.outcome)
     }
 
-    async fn ask(&self, node: &Arc<Node>, config: &Config, principal: &Arc<Principal>) -> Outcome {
+    async fn ask(&self, asked: &Asked<'_>) -> Outcome {
+        let Asked { node, principal, .. } = *asked;
         let Ok(_place) = self.places.acquire().await else { return Err(IdentityFault::Unavailable) };
         if !self.circuit.lock().admits(node.now()) {
             self.count(node, "not_asked");
             return Err(IdentityFault::Unavailable);
         }
-        let asked = Asked { node, config, api: &self.api, principal };
-        let subject = assertion::sign(&asked, &self.terms.issuer, SUBJECT)?;
+        let subject = assertion::sign(asked, &self.terms.issuer, SUBJECT)?;
         let answer = grant::ask(&self.place, &self.terms, node, &subject.token).await;
         let now = node.now();
         self.circuit.lock().heard(!matches!(answer, Err(grant::Failure::Fault(_))), now);
@@ -138,7 +152,7 @@ impl Exchanger {
             }
             Err(failure) => {
                 let (outcome, fault) = failure.told();
-                tracing::warn!(api = %self.api.name, %failure, "no token for an upstream");
+                tracing::warn!(api = %self.api, %failure, "no token for an upstream");
                 self.count(node, outcome);
                 if fault != IdentityFault::Unavailable {
                     self.keep(principal, Err(fault), now.plus(REFUSED));
@@ -154,13 +168,14 @@ impl Exchanger {
     }
 
     fn count(&self, node: &Node, outcome: &str) {
-        node.metrics.exchanges.with_label_values(&[self.api.name.as_str(), outcome]).inc();
+        node.metrics.exchanges.with_label_values(&[self.api.as_str(), outcome]).inc();
     }
 }
 
 /// Runs by itself: what was asked for is kept also when the client that wanted it has left.
-async fn fetch(landing: Landing, node: Arc<Node>, config: Arc<Config>, principal: Arc<Principal>) -> Outcome {
-    landing.exchanger.ask(&node, &config, &principal).await
+async fn fetch(landing: Landing, node: Arc<Node>, config: Arc<Config>, api: Arc<Api>, principal: Arc<Principal>) -> Outcome {
+    let asked = Asked { node: &node, config: &config, api: &api, principal: &principal };
+    landing.exchanger.ask(&asked).await
 }
 
 /// Takes a caller off the list of those under way, however its task ends.

@@ -67,17 +67,23 @@ struct Telling {
 }
 
 impl Identities {
-    /// For a configuration. Nothing is kept from one to the next: principals are others then.
+    /// For a configuration. Tokens that were asked for stay where that changes nothing of the exchange: to ask for all of them at
+    /// once is more than its authorization server may take. Assertions are signed anew, which costs nobody else anything.
     pub(super) fn of(config: &Config, before: Option<&Self>) -> Self {
         let wants = |api: &Arc<Api>| api.exchange.is_some();
         let client = config.apis.iter().any(wants).then(|| before.and_then(|b| b.client.clone()).or_else(client)).flatten();
+        let known = |api: &Api, terms: &Exchange| {
+            let exchanger = before?.apis.get(&api.name)?.exchanger.as_ref()?;
+            exchanger.is_for(&config.issuer, terms).then(|| Arc::clone(exchanger))
+        };
+        let made = |api: &Api, terms: &Arc<Exchange>| {
+            let place = place(terms, client.as_ref())?;
+            Some(Arc::new(Exchanger::new(api, &config.issuer, terms, place)))
+        };
         let told = config.apis.iter().filter(|api| api.assertion.is_some() || api.exchange.is_some());
         let apis = told.map(|api| {
-            let exchanger = api.exchange.as_ref().and_then(|terms| Some((terms, place(terms, client.as_ref())?)));
-            let telling = Telling {
-                assertions: api.assertion.as_ref().map(Assertions::new),
-                exchanger: exchanger.map(|(terms, place)| Arc::new(Exchanger::new(api, terms, place))),
-            };
+            let exchanger = api.exchange.as_ref().and_then(|terms| known(api, terms).or_else(|| made(api, terms)));
+            let telling = Telling { assertions: api.assertion.as_ref().map(Assertions::new), exchanger };
             (api.name.clone(), telling)
         });
         Self { apis: apis.collect(), client }
@@ -115,7 +121,7 @@ impl Identities {
         }
         if let Some(terms) = &api.exchange {
             let exchanger = telling.and_then(|t| t.exchanger.as_ref()).ok_or(Denial::Identity(IdentityFault::Unavailable))?;
-            let value = exchanger.header(node, config, principal).await.map_err(Denial::Identity)?;
+            let value = exchanger.header(node, config, api, principal).await.map_err(Denial::Identity)?;
             headers.push((terms.header.clone(), value));
         }
         Ok(Identity(headers))

@@ -1,12 +1,14 @@
 //! What is known about one endpoint: how it does, how much it has to do, whether it is asked at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use pingora_core::upstreams::peer::Tracing;
 
 use super::names::{Addresses, Resolver};
+use super::streak::{Failure, Streak};
 use crate::config::{Checks, Ejection, Endpoint};
 use crate::types::Timestamp;
 
@@ -25,7 +27,9 @@ pub struct Member {
     addresses: Addresses,
     in_flight: AtomicU32,
     connections: Arc<AtomicI64>,
-    failures: AtomicU32,
+    /// Failures in a row, and whether there are any.
+    failures: Mutex<Streak>,
+    failing: AtomicBool,
     ejected_until: AtomicI64,
     ejected_for: AtomicI64,
     doublings: AtomicU32,
@@ -69,22 +73,23 @@ const WELL: u8 = 1;
 const ILL: u8 = 2;
 
 impl Member {
-    /// An endpoint that nothing is known about: it counts as well.
+    /// An endpoint that nothing is known about: it counts as well. One that `comes_at` a time, beside others, starts slowly then.
     #[must_use]
-    pub fn new(endpoint: Endpoint, resolver: &Arc<dyn Resolver>) -> Self {
+    pub fn new(endpoint: Endpoint, resolver: &Arc<dyn Resolver>, comes_at: Option<Timestamp>) -> Self {
         let addresses = Addresses::of(&endpoint, resolver);
         Self {
             endpoint,
             addresses,
             in_flight: AtomicU32::new(0),
             connections: Arc::default(),
-            failures: AtomicU32::new(0),
+            failures: Mutex::default(),
+            failing: AtomicBool::new(false),
             ejected_until: AtomicI64::new(NEVER),
             ejected_for: AtomicI64::new(0),
             doublings: AtomicU32::new(0),
             health: AtomicU8::new(UNKNOWN),
             streak: AtomicU32::new(0),
-            back_at: AtomicI64::new(NEVER),
+            back_at: AtomicI64::new(comes_at.map_or(NEVER, Timestamp::millis)),
             checked_at: AtomicI64::new(NEVER),
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -147,17 +152,24 @@ impl Member {
     /// It answered a request.
     pub(super) fn succeeded(&self) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        // Zero most of the time: then nothing shared is written.
-        if self.failures.load(Ordering::Relaxed) > 0 {
-            self.failures.store(0, Ordering::Relaxed);
+        // It is not most of the time: then nothing shared is written.
+        if self.failing.load(Ordering::Relaxed) {
+            self.forget_failures();
         }
     }
 
-    /// It failed a request; says whether so many failures in a row are enough to eject it.
-    pub(super) fn failed(&self, ejection: &Ejection) -> bool {
+    /// It failed a request; says whether the failures in a row are enough to eject it.
+    pub(super) fn failed(&self, failure: Failure, ejection: &Ejection, now: Timestamp) -> bool {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        let in_a_row = self.failures.fetch_add(1, Ordering::AcqRel) + 1;
-        ejection.failures.is_some_and(|most| in_a_row >= most.get())
+        let mut streak = self.failures.lock();
+        self.failing.store(true, Ordering::Relaxed);
+        streak.add(failure, ejection, now)
+    }
+
+    fn forget_failures(&self) {
+        let mut streak = self.failures.lock();
+        *streak = Streak::default();
+        self.failing.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn is_ejected(&self, now: Timestamp) -> bool {
@@ -173,7 +185,7 @@ impl Member {
         let doublings = if recently { (self.doublings.load(Ordering::Acquire) + 1).min(MOST_DOUBLINGS) } else { 0 };
         self.doublings.store(doublings, Ordering::Release);
         let until = now.plus((ejection.base * 2_u32.pow(doublings)).min(ejection.longest));
-        self.failures.store(0, Ordering::Release);
+        self.forget_failures();
         self.ejected_for.store(until.millis() - now.millis(), Ordering::Release);
         self.ejected_until.store(until.millis(), Ordering::Release);
         self.ejections.fetch_add(1, Ordering::Relaxed);

@@ -16,6 +16,7 @@ pub mod names;
 mod peer;
 pub mod places;
 pub mod pool;
+mod streak;
 pub mod upgrade;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use names::{Addresses, Resolver, SystemResolver};
 pub use peer::{Coming, OtherProtocol, Spans, Stream};
 pub use places::Place;
 pub use pool::{Attempt, Pool, Tried};
+pub use streak::{Caller, Failure};
 pub use watch::{Awaited, Pieces, Slow, Watch, Watched};
 
 use pingora::http::RequestHeader;
@@ -96,18 +98,18 @@ impl Fleet {
         Self::after(config, resolver, None)
     }
 
-    /// The upstreams of `config`, with what `before` knows of those that it has too.
+    /// The upstreams of `config`, with what `before` knows of those that it has too. Endpoints that they did not have come at `now`.
     #[must_use]
-    pub fn following(config: &Config, before: &Self) -> Self {
-        Self::after(config, Arc::clone(&before.resolver), Some(before))
+    pub fn following(config: &Config, before: &Self, now: Timestamp) -> Self {
+        Self::after(config, Arc::clone(&before.resolver), Some((before, now)))
     }
 
-    fn after(config: &Config, resolver: Arc<dyn Resolver>, before: Option<&Self>) -> Self {
+    fn after(config: &Config, resolver: Arc<dyn Resolver>, before: Option<(&Self, Timestamp)>) -> Self {
         let pool = |upstream: &Arc<Upstream>| {
-            let known = before.and_then(|b| b.pools.get(&upstream.name));
-            (upstream.name.clone(), Arc::new(Pool::new(Arc::clone(upstream), &resolver, known.map(Arc::as_ref))))
+            let known = before.and_then(|(before, now)| Some((&**before.pools.get(&upstream.name)?, now)));
+            (upstream.name.clone(), Arc::new(Pool::new(Arc::clone(upstream), &resolver, known)))
         };
-        let asking = before.map(|b| b.asking.clone()).unwrap_or_default();
+        let asking = before.map(|(before, _)| before.asking.clone()).unwrap_or_default();
         Self { pools: config.upstreams.iter().map(pool).collect(), resolver, asking }
     }
 

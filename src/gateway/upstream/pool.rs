@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::member::{Condition, Member};
 use super::names::Resolver;
 use super::places::Places;
+use super::streak::{Caller, Failure};
 use crate::config::{Endpoint, Upstream};
 use crate::gateway::status::Code;
 use crate::telemetry::IntGauge;
@@ -61,12 +62,15 @@ impl Tried {
 }
 
 impl Pool {
-    /// A pool for `upstream`, with what `before` knows of its endpoints.
+    /// A pool for `upstream`, with what the one before knows of its endpoints. Those that it does not know come at the time that is
+    /// named with it, and start slowly beside the others.
     #[must_use]
-    pub fn new(upstream: Arc<Upstream>, resolver: &Arc<dyn Resolver>, before: Option<&Self>) -> Self {
+    pub fn new(upstream: Arc<Upstream>, resolver: &Arc<dyn Resolver>, before: Option<(&Self, Timestamp)>) -> Self {
+        let comes_at = before.map(|(_, now)| now);
+        let before = before.map(|(before, _)| before);
         let known = |endpoint: &Endpoint| before?.members.iter().find(|m| m.endpoint.is_same_place(endpoint)).map(Arc::clone);
         let members = upstream.endpoints.iter();
-        let members = members.map(|e| known(e).unwrap_or_else(|| Arc::new(Member::new(e.clone(), resolver)))).collect();
+        let members = members.map(|e| known(e).unwrap_or_else(|| Arc::new(Member::new(e.clone(), resolver, comes_at)))).collect();
         let places = before.map(|b| &b.shared.places).filter(|p| p.are_for(&upstream.limits)).map(Arc::clone);
         let budget = before.filter(|b| b.upstream.retries == upstream.retries).map(|b| Arc::clone(&b.shared.budget));
         let breaker = before.filter(|b| b.is_reached_as(&upstream)).map(|b| Arc::clone(&b.shared.breaker));
@@ -240,9 +244,9 @@ impl Pool {
         u64::try_from((u128::from(point) * u128::from(total)) >> 64).unwrap_or(0)
     }
 
-    fn failed(&self, index: usize, now: Timestamp) {
+    fn failed(&self, index: usize, failure: Failure, now: Timestamp) {
         let (member, ejection) = (&self.members[index], &self.upstream.ejection);
-        if !member.failed(ejection) {
+        if !member.failed(failure, ejection, now) {
             return;
         }
         let _turn = self.shared.ejecting.lock();
@@ -302,11 +306,12 @@ impl Attempt {
         self.failed(now);
     }
 
-    /// The endpoint answered with this status. Only the first word about an attempt counts.
-    pub fn answered(&mut self, status: u16, now: impl FnOnce() -> Timestamp) {
+    /// The endpoint answered with this status. Only the first word about an attempt counts. Who was answered, and when, is asked for
+    /// where it matters.
+    pub fn answered(&mut self, status: u16, to: impl FnOnce() -> (Caller, Timestamp)) {
         // 501 and 505 say what it can't do, not how it is.
         if status >= 500 && status != 501 && status != 505 {
-            self.failed(now());
+            self.told(to());
         } else {
             self.settle();
         }
@@ -322,9 +327,9 @@ impl Attempt {
     /// The endpoint ended a gRPC call with this code. Only `UNAVAILABLE` says how it is: whatever else is said of a call, whoever
     /// makes it can bring about, with a deadline that nobody meets or a message that nobody reads, and could have endpoints left
     /// out by it.
-    pub fn called(&mut self, code: u16, now: Timestamp) {
+    pub fn called(&mut self, code: u16, by: impl FnOnce() -> (Caller, Timestamp)) {
         if code == Code::Unavailable as u16 {
-            self.failed(now);
+            self.told(by());
         } else {
             self.settle();
         }
@@ -332,8 +337,16 @@ impl Attempt {
 
     /// The endpoint did not answer.
     pub fn failed(&mut self, now: Timestamp) {
+        self.fails(Failure::Seen, now);
+    }
+
+    fn told(&mut self, (caller, now): (Caller, Timestamp)) {
+        self.fails(Failure::Told(caller), now);
+    }
+
+    fn fails(&mut self, failure: Failure, now: Timestamp) {
         if !std::mem::replace(&mut self.told, true) {
-            self.pool.failed(self.index, now);
+            self.pool.failed(self.index, failure, now);
         }
     }
 

@@ -135,9 +135,12 @@ fn never_more_than_half_are_ejected() {
 #[test]
 fn only_failures_in_a_row_count() {
     let pool = pool(&[1, 1]);
-    let answer = |status| {
+    let callers = ["ada", "bob"].map(|user| Caller::from(holders::Who::User { org: "acme", user }));
+    let mut callers = callers.into_iter().cycle();
+    let mut answer = |status| {
         let mut attempt = pool.choose(at(0), Tried::default().and(1)).expect("an endpoint");
-        attempt.answered(status, || at(0));
+        let caller = callers.next().expect("a caller");
+        attempt.answered(status, || (caller, at(0)));
         // Only the first word about an attempt counts.
         attempt.failed(at(0));
     };
@@ -197,12 +200,68 @@ fn what_was_learnt_outlives_a_configuration() {
     let before = pool(&[1, 1]);
     fail(&before, 0, at(0));
     let urls = vec![endpoint("http://127.0.0.3:80", 1), endpoint("http://127.0.0.1:80", 5), endpoint("http://127.0.0.2:80", 1)];
-    let after = Arc::new(Pool::new(Arc::new(upstream(urls)), &resolver(), Some(&before)));
+    let after = Arc::new(Pool::new(Arc::new(upstream(urls)), &resolver(), Some((&before, at(0)))));
     let ejected: Vec<_> = after.members().iter().map(|m| m.condition(at(1)) != Condition::Up).collect();
     assert_eq!(ejected, [false, true, false]);
     assert_eq!(shares(&after, at(1))[1], 0);
     let later = shares(&after, at(90))[1];
     assert!(later.abs_diff(71) <= 2, "the new weight counts: {later}");
+}
+
+/// Prometheus answers 503 to a query that has more to do than its own `timeout=1ms`: whoever asks so must not have it left out.
+#[test]
+fn no_caller_alone_has_an_endpoint_left_out_for_others() {
+    let ask = |pool: &Arc<Pool>, user: &str, status: Option<u16>, code: u16| {
+        let mut attempt = pool.choose(at(0), Tried::default().and(1)).expect("an endpoint");
+        let who = || (holders::Who::User { org: "acme", user }.into(), at(0));
+        match status {
+            Some(status) => attempt.answered(status, who),
+            None => attempt.called(code, who),
+        }
+    };
+    for status in [Some(503), Some(504), None] {
+        let pool = pool(&[1, 1]);
+        (0..100).for_each(|_| ask(&pool, "eve", status, 14));
+        assert_eq!(pool.members()[0].condition(at(0)), Condition::Up, "{status:?}");
+        (0..5).for_each(|_| ask(&pool, "bob", Some(200), 0));
+        for user in ["eve", "eve", "bob", "eve"] {
+            assert_eq!(pool.members()[0].condition(at(0)), Condition::Up, "{status:?}");
+            ask(&pool, user, status, 14);
+        }
+        assert_ne!(pool.members()[0].condition(at(0)), Condition::Up, "{status:?}: others are told so too");
+    }
+}
+
+#[test]
+fn what_a_reload_brings_starts_slowly_and_nothing_else_does() {
+    let before = pool(&[1, 1]);
+    let urls = [1, 2, 3].map(|n| endpoint(&format!("http://127.0.0.{n}:80"), 1)).to_vec();
+    let after = Arc::new(Pool::new(Arc::new(upstream(urls.clone())), &resolver(), Some((&before, at(0)))));
+    let first = shares(&after, at(0));
+    assert!(first[2] < 8 && first[0] > 40 && first[1] > 40, "{first:?}");
+    let half = shares(&after, at(15))[2];
+    assert!((15..26).contains(&half), "{half}");
+    assert!(shares(&after, at(30))[2] > 30);
+    // The next one brings nothing, and does not begin anew.
+    let again = Arc::new(Pool::new(Arc::new(upstream(urls)), &resolver(), Some((&after, at(30)))));
+    let whole = shares(&again, at(30));
+    assert!(whole.iter().all(|n| *n > 30), "{whole:?}");
+    assert!(shares(&before, at(0)).iter().all(|n| *n > 45), "those of the start have their whole share");
+}
+
+#[tokio::test]
+async fn connections_made_under_other_tls_are_not_used_again() {
+    let of = |digest: u64, name: &str| {
+        let tls = UpstreamTls { digest, ..UpstreamTls::default() };
+        pool_of(Upstream { tls, name: name.into(), ..upstream(vec![endpoint("https://127.0.0.1:443", 1)]) })
+    };
+    let mut hashes = Vec::new();
+    for pool in [of(1, "u"), of(1, "u"), of(2, "u"), of(1, "v")] {
+        hashes.push(pool.peer(0, None, &briefly(), at(0)).await.expect("a peer").reuse_hash());
+    }
+    assert_eq!(hashes[0], hashes[1], "the same upstream after a reload");
+    assert_ne!(hashes[0], hashes[2], "other authorities or another certificate");
+    assert_ne!(hashes[0], hashes[3], "another upstream");
 }
 
 #[test]

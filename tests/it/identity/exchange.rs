@@ -146,26 +146,69 @@ async fn a_token_is_renewed_before_its_end_when_its_caller_changes_and_when_the_
     gw.member(&caller.org, &caller.user, &["operator"]).await;
     assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-3");
     assert!(gw.running.reload(), "the same file again");
-    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-4");
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-3", "nothing has changed of it");
     gw.upstream.force(Some("unauthorized"));
     let answer = conn.ask(&Request::get(ECHO).bearer(&caller.token)).await;
     assert_eq!((answer.status, answer.reason().as_deref()), (502, Some("upstream_refused_us")));
     gw.upstream.force(None);
     let mut conn = Conn::open(gw.running.public).await;
-    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-5");
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-4");
     for _ in 0..5 {
         gw.upstream.force(Some("unauthorized"));
         let refused = Conn::open(gw.running.public).await.ask(&Request::get(ECHO).bearer(&caller.token)).await;
         assert_eq!(refused.status, 502);
     }
     gw.upstream.force(None);
-    assert_eq!(server.count(), 5, "no token for each request that the upstream refuses");
+    assert_eq!(server.count(), 4, "no token for each request that the upstream refuses");
     gw.advance(5);
     gw.upstream.force(Some("unauthorized"));
     assert_eq!(Conn::open(gw.running.public).await.ask(&Request::get(ECHO).bearer(&caller.token)).await.status, 502);
     gw.upstream.force(None);
     let mut conn = Conn::open(gw.running.public).await;
-    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-6");
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-5");
+    gw.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_keeps_the_tokens_of_an_exchange_that_it_does_not_change() {
+    let (server, gw, caller) = world(SECRET).await;
+    let other = gw.caller("beta", &["reader"], "metrics:read").await;
+    let mut conn = Conn::open(gw.running.public).await;
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-1");
+    assert_eq!(shown(&gw, &mut conn, &other.token).await, "Bearer upstream-2");
+    let text = gw.text();
+    // It puts every other scope in another place.
+    let scope = "[scopes.\"aaa:read\"]\ndescription = \"See more\"\ngroup = \"More\"\nrisk = \"low\"\n[scopes.\"dash:read\"]";
+    let reload = |text: &str| {
+        gw.rewrite(text);
+        assert!(gw.running.reload(), "{text}");
+    };
+    reload(&text.replace("[scopes.\"dash:read\"]", scope));
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-1");
+    assert_eq!(shown(&gw, &mut conn, &other.token).await, "Bearer upstream-2");
+    assert_eq!(server.count(), 2, "nobody is asked for again");
+    let narrower = text.replace("permissions = [\"metrics:read\", \"dash:read\"]", "permissions = [\"metrics:read\"]");
+    reload(&narrower);
+    assert_eq!(shown(&gw, &mut conn, &caller.token).await, "Bearer upstream-3", "this one may do less");
+    assert_eq!(shown(&gw, &mut conn, &other.token).await, "Bearer upstream-2");
+    let mut next = 3;
+    for (was, is) in [
+        ("client_id = \"gate\"", "client_id = \"door\""),
+        ("timeout = \"1s\", client_secret", "timeout = \"1s\", audience = \"grafana\", client_secret"),
+        ("client_secret = \"env:HOOK\"", "client_secret = \"env:SECRET\""),
+        ("public_url = \"https://gw.test\"", "public_url = \"https://gw.test\" # again"),
+    ] {
+        assert!(narrower.contains(was), "{was}");
+        let kept = is.ends_with("again");
+        reload(&narrower.replace(was, is));
+        next += usize::from(!kept);
+        assert_eq!(shown(&gw, &mut conn, &other.token).await, format!("Bearer upstream-{next}"), "{is}");
+        if !kept {
+            reload(&narrower);
+            next += 1;
+            assert_eq!(shown(&gw, &mut conn, &other.token).await, format!("Bearer upstream-{next}"), "{is}, and back");
+        }
+    }
     gw.running.stop().await;
 }
 
