@@ -223,7 +223,7 @@ impl From<roster::Refusal> for ApiError {
     fn from(refusal: roster::Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            roster::Refusal::Address | roster::Refusal::Role { .. } | roster::Refusal::ServiceName => Self::invalid(detail),
+            roster::Refusal::Address(_) | roster::Refusal::Role { .. } | roster::Refusal::ServiceName => Self::invalid(detail),
             roster::Refusal::Absent | roster::Refusal::NoInvitation => Self::not_found(detail),
             roster::Refusal::BeyondReach => Self::forbidden(detail),
             roster::Refusal::ServiceTaken

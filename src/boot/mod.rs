@@ -177,12 +177,19 @@ pub struct Running {
 #[derive(Default)]
 struct Tasks {
     stop: CancellationToken,
+    /// Whoever waits for requests to end waits no longer.
+    hurry: CancellationToken,
     running: Vec<JoinHandle<()>>,
     stop_shipping: CancellationToken,
     shipping: Option<JoinHandle<()>>,
 }
 
 impl Tasks {
+    /// Until when something beside the public listener answers.
+    fn until(&self, grace: Duration) -> beside::Until {
+        beside::Until { stop: self.stop.clone(), hurry: self.hurry.clone(), grace }
+    }
+
     /// Ends all of it, with every record shipped, and lets go of the store: no revocation waits for this node from then on.
     async fn end(self, node: &Node) {
         self.stop.cancel();
@@ -308,8 +315,9 @@ async fn serve(node: &Arc<Node>, parts: Parts, tasks: &mut Tasks) -> Result<Runn
     ];
     node.catch_up().await?;
     let grace = node.config.load().listen.limits.drain_timeout.min(GRACE);
-    let admin = beside::serve(admin, (admin::router(admin_state), grace), stop.clone(), &mut tasks.running)?;
-    let authorizer = authorizer::serve(&gate, stop, &mut tasks.running)?;
+    let until = tasks.until(grace);
+    let admin = beside::serve(admin, admin::router(admin_state), until.clone(), &mut tasks.running)?;
+    let authorizer = authorizer::serve(&gate, until, &mut tasks.running)?;
     let listener =
         Listener::start(public, front, limits, served.as_ref()).map_err(|source| BootError::Listen { address, source })?;
     tracing::info!(public = %listener.address, %admin, data = %config.data_dir.display(), "the gateway is up");
@@ -372,7 +380,7 @@ impl Running {
     pub async fn stop(self) {
         self.ready.drain();
         let limit = self.node.config.load().listen.limits.drain_timeout;
-        self.listener.drain(limit).await;
+        self.listener.drain(limit, &self.tasks.hurry).await;
         self.tasks.end(&self.node).await;
     }
 }
@@ -384,13 +392,17 @@ impl Running {
 pub async fn run(options: Options, ready: WhenReady) -> Result<(), BootError> {
     let running = start(options).await?;
     ready(&running).await;
-    signalled(|| {
-        let _ = running.reload();
-    })
-    .await;
-    tracing::info!("stopping: requests may end within the drain limit");
-    running.stop().await;
-    Ok(())
+    // Without signal handlers the system's defaults end the process; the journal survives that.
+    let Some(mut signals) = drain::Signals::listen() else { return std::future::pending().await };
+    signals
+        .stop(|| {
+            let _ = running.reload();
+        })
+        .await;
+    tracing::info!("stopping: requests may end within the drain limit; the next signal cuts them");
+    let hurry = running.tasks.hurry.clone();
+    let stopped = drain::wait(running.stop(), async || signals.stop(|| {}).await, &hurry).await;
+    stopped.map_err(|signal| match drain::end(signal) {})
 }
 
 /// What [`run`] does once the gateway answers.

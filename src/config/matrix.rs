@@ -32,6 +32,7 @@ impl<'a> Matrix<'a> {
                     Some(scopes) if route.keys => format!("{scopes} (or an API key)"),
                     Some(scopes) => scopes.to_string(),
                 };
+                let needs = if route.client_certificate { format!("{needs} (with a client certificate)") } else { needs };
                 let needs = route.closed.map_or(needs, |why| format!("({why})"));
                 let path = format!("{}{}", api.mount, route.pattern);
                 rows.push([api.name.to_string(), route.id.to_string(), methods, path, needs]);

@@ -333,6 +333,8 @@ pub struct Api {
     pub tenancy: Tenancy,
     /// How often it may be called, all routes together.
     pub rates: Vec<Rate>,
+    /// Requests that it serves at one time, all routes together.
+    pub max_concurrent: Option<u32>,
     /// What its metadata advertises and its 401 asks for: the least that is useful.
     pub advertised: ScopeSet,
     /// Origins of browsers that may call it; the public URL always may.

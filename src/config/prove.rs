@@ -120,13 +120,13 @@ pub(super) fn prove(raw: &RawConfig, around: &Surroundings<'_>) -> Result<(Confi
     let roles = scopes::roles(raw, &catalogue, &mut found);
     let upstreams = upstreams::all(raw, &mut found);
     let apis = apis::all(raw, (&packs, &catalogue, &upstreams), &mut found);
-    upstreams::reachable(&apis, &mut found);
+    upstreams::reachable(raw, &apis, &mut found);
     let mounts = mounts::table(&apis, &mut found);
     let narrowable = scopes::narrowable(&apis);
     let role_selectors = scopes::role_selectors(raw, &catalogue.scopes(&narrowable), &mut found);
     let services = services::table(&apis, &mut found);
     let listen = sections::listen(raw, &mut found);
-    sections::certificates(&apis, &listen, &mut found);
+    sections::certificates(raw, (&apis, &listen), &mut found);
     let store_url = sections::store(raw, &root, &mut found);
     let secret = sections::secret(raw, &root, &mut found);
     let oauth = sections::oauth(&raw.oauth, &root.key("oauth"), &mut found);

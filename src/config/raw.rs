@@ -452,6 +452,16 @@ pub struct RawApi {
     /// How often it may be called, all routes together.
     #[serde(default)]
     pub rates: List<RawRate>,
+    /// Whether a caller must have shown a client certificate: on every route that does not say otherwise.
+    #[serde(default)]
+    pub client_certificate: bool,
+    /// Requests that it serves at one time on this node, all routes together; streams count until they end.
+    pub max_concurrent: Option<u32>,
+    /// Largest body of a request, on every route that does not say. Messages of an MCP server have `limits.max_mcp_body` as well.
+    pub max_body: Option<Written<ByteSize>>,
+    /// How long an answer may take, in place of the upstream's `timeouts`: on every route that has none itself.
+    #[serde(default)]
+    pub timeouts: RawRouteTimeouts,
     /// What is different from `pack`: keys are ids of its routes, without the API's name.
     #[serde(default)]
     pub overrides: BTreeMap<String, RawOverride>,

@@ -17,7 +17,7 @@ use super::denial::{Counting, Denial};
 use crate::config::{Config, Per, Rate};
 use crate::mcp;
 use crate::token::Claims;
-use crate::types::{RouteId, Timestamp, network};
+use crate::types::{ApiName, RouteId, Timestamp, network};
 
 mod buckets;
 #[cfg(test)]
@@ -36,13 +36,15 @@ const RECORDS: Rate = Rate { per: Per::User, interval: 1_000_000, burst: 60 };
 pub struct Rates {
     hasher: RandomState,
     buckets: Buckets,
-    /// Requests of each route with a cap. Only the first of a route changes the map.
-    running: ArcSwap<HashMap<RouteId, Arc<AtomicU32>>>,
+    /// Requests of each route with a cap.
+    of_routes: Places<RouteId>,
+    /// Requests of each API with a cap.
+    of_apis: Places<ApiName>,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), buckets: Buckets::new(SETS), running: ArcSwap::default() }
+        Self { hasher: RandomState::new(), buckets: Buckets::new(SETS), of_routes: Places::default(), of_apis: Places::default() }
     }
 }
 
@@ -66,13 +68,54 @@ pub struct Answered {
     pub recorded: Option<bool>,
 }
 
-/// One of the requests that a route serves at a time; dropping it makes room for another.
+/// One of the requests that a route and its API serve at a time; dropping it makes room for another.
 #[derive(Debug)]
-pub struct Running(Arc<AtomicU32>);
+pub struct Running {
+    _of_api: Option<Taken>,
+    _of_route: Option<Taken>,
+}
 
-impl Drop for Running {
+/// A place that is taken.
+#[derive(Debug)]
+struct Taken(Arc<AtomicU32>);
+
+impl Drop for Taken {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// How many requests of each name run. Only the first of a name changes the map, and only names of the configuration get here, so
+/// that it is as bounded as the file.
+struct Places<K>(ArcSwap<HashMap<K, Arc<AtomicU32>>>);
+
+impl<K> Default for Places<K> {
+    fn default() -> Self {
+        Self(ArcSwap::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Places<K> {
+    /// Takes one of the places that `name` has; `None` when it has no cap.
+    fn take(&self, name: &K, most: Option<u32>) -> Result<Option<Taken>, Denial> {
+        let Some(most) = most else { return Ok(None) };
+        let running = self.running(name);
+        let entered = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
+        if entered.is_ok() { Ok(Some(Taken(running))) } else { Err(Denial::Concurrency) }
+    }
+
+    fn running(&self, name: &K) -> Arc<AtomicU32> {
+        if let Some(known) = self.0.load().get(name) {
+            return Arc::clone(known);
+        }
+        let made = Arc::<AtomicU32>::default();
+        self.0.rcu(|all| {
+            let mut all = HashMap::clone(all);
+            all.entry(name.clone()).or_insert_with(|| Arc::clone(&made));
+            all
+        });
+        // Two that came at once agree on the one that was first.
+        self.0.load().get(name).map_or(made, Arc::clone)
     }
 }
 
@@ -121,11 +164,12 @@ impl Rates {
         self.buckets.take(caller, (rate.interval, rate.burst), now).map(|_idle_after| ())
     }
 
-    /// Takes one of the places that a route has for requests at one time; `None` when the route has no cap.
+    /// Takes one of the places that a route, and its API, have for requests at one time; `None` when neither has a cap.
     ///
     /// # Errors
     /// When all are taken.
     pub fn enter(&self, permit: &Permit) -> Result<Option<Running>, Denial> {
+<<<<<<< HEAD
         let Some(most) = permit.rule().max_concurrent else { return Ok(None) };
         let running = self.running(permit.route());
         let entered = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
@@ -163,6 +207,13 @@ impl Rates {
         });
         // Two that came at once agree on the one that was first.
         self.running.load().get(route).map_or(made, Arc::clone)
+=======
+        let api = permit.api();
+        let of_api = self.of_apis.take(&api.name, api.max_concurrent)?;
+        let of_route = self.of_routes.take(permit.route(), permit.rule().max_concurrent)?;
+        let capped = of_api.is_some() || of_route.is_some();
+        Ok(capped.then_some(Running { _of_api: of_api, _of_route: of_route }))
+>>>>>>> routes
     }
 }
 

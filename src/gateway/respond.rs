@@ -224,15 +224,22 @@ struct Problem<'a> {
     required_scopes: ScopeSet,
 }
 
+/// How long a message may be, bytes: an MCP server has one route.
+fn longest_message(scene: &Scene<'_>) -> usize {
+    let most = scene.config.listen.limits.max_mcp_body;
+    let mut routes = scene.api.into_iter().flat_map(|api| api.routes.iter());
+    let of_route = routes.find_map(|(_, _, route)| usize::try_from(route.max_body?).ok());
+    of_route.map_or(most, |of_route| most.min(of_route))
+}
+
 /// The JSON-RPC form, for refusals of a message.
 fn rpc(denial: &Denial, scene: &Scene<'_>) -> Option<mcp::Answer> {
     let page = || scene.config.issuer.at("/settings/applications");
     Some(match denial {
         Denial::Message(bad) => mcp::Answer::bad_message(bad),
-        Denial::BodyTooLarge => mcp::Answer::bad_message(&mcp::BadMessage {
-            reason: BadReason::Size(scene.config.listen.limits.max_mcp_body),
-            id: None,
-        }),
+        Denial::BodyTooLarge => {
+            mcp::Answer::bad_message(&mcp::BadMessage { reason: BadReason::Size(longest_message(scene)), id: None })
+        }
         Denial::Mismatch(mismatch) => mcp::Answer::mismatch(mismatch, scene.rpc),
         Denial::Argument { target, argument } => mcp::Answer::argument(scene.rpc, target, argument),
         Denial::Tasks(_) => mcp::Answer::no_tasks(scene.rpc, denial.status()),

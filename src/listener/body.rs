@@ -44,7 +44,8 @@ pub(super) async fn message(
         return Ok((None, None));
     }
     let policy = Arc::clone(policy);
-    let limits = mcp::Limits { bytes: config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
+    let limits =
+        mcp::Limits { bytes: sizes::longest_message(config.listen.limits.max_mcp_body, permit), ..mcp::Limits::default() };
     let reads = *request.method() == Method::POST;
     let body = if reads { read_whole(session, limits.bytes, permit, memory).await? } else { Some(Bytes::new()) };
     let Some(body) = body else { return Ok((None, None)) };

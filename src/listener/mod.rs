@@ -38,6 +38,7 @@ use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub use front::Front;
 pub use tls::Served;
@@ -120,12 +121,17 @@ impl Listener {
         Ok(Self { address, stop, task, connections })
     }
 
-    /// Stops accepting, lets requests end for at most `limit`, and cuts the rest.
-    pub async fn drain(self, limit: Duration) {
+    /// Stops accepting, lets requests end for at most `limit` or until `hurry`, and cuts the rest.
+    pub async fn drain(self, limit: Duration, hurry: &CancellationToken) {
         self.stop.send_replace(true);
         let _ = self.task.await;
-        if tokio::time::timeout(limit, self.connections.quiet()).await.is_err() {
-            tracing::warn!(left = self.connections.busy(), "requests were cut because the drain limit was reached");
+        let why = tokio::select! {
+            () = self.connections.quiet() => None,
+            () = hurry.cancelled() => Some("whoever stops the gateway does not wait for them"),
+            () = tokio::time::sleep(limit) => Some("the drain limit was reached"),
+        };
+        if let Some(why) = why {
+            tracing::warn!(left = self.connections.busy(), why, "requests were cut");
             self.connections.cut_all();
             let _ = tokio::time::timeout(Duration::from_secs(1), self.connections.quiet()).await;
         }

@@ -203,7 +203,8 @@ impl Gate {
             Body::Unread => Err(Denial::Overloaded),
         };
         let Some(body) = shadow::tolerate(permit, body)? else { return Ok(None) };
-        let limits = mcp::Limits { bytes: prepared.config.listen.limits.max_mcp_body, ..mcp::Limits::default() };
+        let most = prepared.config.listen.limits.max_mcp_body;
+        let limits = mcp::Limits { bytes: sizes::longest_message(most, permit), ..mcp::Limits::default() };
         let inspected = message::judge(&policy, q.head.headers, q.head.method, body, &limits, &self.node.keys, permit)?;
         let resumes = [SESSION_ID, LAST_EVENT_ID].iter().any(|name| q.head.headers.contains_key(name));
         if resumes && inspected.session == McpSession::None && !q.able.strip {

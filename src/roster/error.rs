@@ -1,6 +1,7 @@
 //! Why something was not done with members.
 
 use crate::store::StoreError;
+use crate::types::EmailError;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,8 @@ impl From<Refusal> for RosterError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A text is no e-mail address.
-    #[error("that is no e-mail address")]
-    Address,
+    #[error("{0}")]
+    Address(EmailError),
     /// There is no such role.
     #[error("there is no role {named:?}; there are {known}")]
     Role {

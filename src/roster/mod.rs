@@ -18,12 +18,10 @@ use crate::record::Cause;
 use crate::store::{
     Bounds, Guarded, Invitation, Membership, Org, Reach, ServiceMade, ServiceSwitched, StoreError, User, UserKind, UserState,
 };
-use crate::types::{InvitationId, OwnScope, PlainToken, RoleName, ScopeBits, Slug, TokenKind, UserId};
+use crate::types::{EmailAddress, InvitationId, OwnScope, PlainToken, RoleName, ScopeBits, Slug, TokenKind, UserId};
 
 /// How long an invitation waits.
 const INVITATION: Duration = Duration::from_hours(24 * 7);
-/// Longest address, bytes (RFC 5321 §4.5.3.1.3).
-const LONGEST: usize = 254;
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,16 +130,13 @@ impl<'a> Roster<'a> {
     /// # Errors
     /// When it is no address, or the roles are not the caller's to give.
     pub async fn invite(&self, email: &str, roles: Vec<RoleName>) -> Result<Invited, RosterError> {
-        let email = email.trim().to_lowercase();
-        if !is_address(&email) {
-            return Err(Refusal::Address.into());
-        }
+        let email = EmailAddress::parse(email).map_err(Refusal::Address)?;
         let (entropy, at) = (&*self.node.entropy, self.cause.at);
         let secret = PlainToken::generate(TokenKind::Invitation, entropy);
         let invitation = Invitation {
             id: InvitationId::generate(at, entropy),
             org: self.org.id.clone(),
-            email,
+            email: email.into(),
             roles,
             invited_by: match &self.by {
                 By::Operator => None,
@@ -254,11 +249,4 @@ impl<'a> Roster<'a> {
             Guarded::LastAdministrator => Err(Refusal::LastAdministrator.into()),
         }
     }
-}
-
-/// Enough of an address to write to: one `@` with something on both sides, and nothing that forges a line.
-fn is_address(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"' | '\\');
-    let parts: Vec<_> = text.split('@').collect();
-    text.len() <= LONGEST && text.chars().all(plain) && parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
 }

@@ -4,6 +4,7 @@ mod chain;
 mod clock;
 mod dialect;
 mod digits;
+mod email;
 mod entropy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -25,6 +26,7 @@ pub use chain::Chain;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dialect::Dialect;
 pub use digits::{Digits, Dotted};
+pub use email::{EmailAddress, EmailError};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use ids::{
     ALL_TENANTS, ApiKeyId, ApiName, AppId, AppUuid, AuthRequestId, ChainId, ClientId, GrantId, IdError, IdSource, InvitationId,

@@ -2,7 +2,7 @@
 
 use crate::harness::audit::reason;
 use crate::harness::http1::{Conn, Request, ask};
-use crate::harness::{Gateway, within};
+use crate::harness::{Gateway, Setup, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_over_its_rate_is_told_when_to_come_back() {
@@ -131,5 +131,62 @@ async fn a_body_over_the_cap_of_its_route_is_refused() {
     assert_eq!(gw.upstream.count(), 1);
     let streamed = ask(gw.running.public, &post().chunked(b"0123456789abcdef", 4)).await;
     assert_eq!((streamed.status, streamed.reason().as_deref()), (413, Some("body_too_large")), "{streamed:?}");
+    gw.running.stop().await;
+}
+
+/// An MCP server has one URL, so that what its API says is what it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mcp_server_has_caps_of_its_own() {
+    let more = "[[apis]]\nname = \"capped\"\nmount = \"/mcp/capped\"\nkind = \"mcp\"\nupstream = \"plain\"\n\
+                tools = { default = [] }\nmax_concurrent = 1\nmax_body = \"256B\"\ntimeouts = { total = \"1s\" }\n\
+                [roles.capped]\npermissions = [\"mcp:capped:invoke\"]\n";
+    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let caller = gw.caller("acme", &["capped"], "mcp:capped:invoke").await;
+    let said = |padding: &str| {
+        format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{{\"name\":\"x\",\"arguments\":{{\"p\":\"{padding}\"}}}}}}"
+        )
+    };
+    let post = || Request::new("POST", "/mcp/capped").bearer(&caller.token).header("Content-Type", "application/json");
+    let long = said(&"a".repeat(256));
+    for request in [post().body(&long), post().chunked(long.as_bytes(), 64)] {
+        let refused = ask(gw.running.public, &request).await;
+        assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (413, "body_too_large"), "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.body).contains("256"), "how long it may be: {refused:?}");
+    }
+    assert_eq!(gw.upstream.count(), 0, "nothing of them goes on");
+    let mut first = Conn::open(gw.running.public).await;
+    first.send(&post().body(&said("a")).header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    let second = ask(gw.running.public, &post().body(&said("a"))).await;
+    assert_eq!((second.status, reason(&gw.record_of(&second).await)), (429, "too_many_at_once"), "{second:?}");
+    let late = first.response().await;
+    assert_eq!(late.status, 504, "its time is over: {late:?}");
+    gw.running.stop().await;
+}
+
+/// A cap of an API counts all of its routes together.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_serves_as_many_at_once_as_it_may() {
+    let more = "[[apis]]\nname = \"whole\"\nmount = \"/whole\"\nupstream = \"plain\"\nmax_concurrent = 1\n\
+                [[apis.routes]]\nid = \"whole.a\"\nmatch = \"/a\"\nmethods = [\"GET\"]\npublic = true\n\
+                [[apis.routes]]\nid = \"whole.b\"\nmatch = \"/b\"\nmethods = [\"GET\"]\npublic = true\nmax_concurrent = 1\n";
+    let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
+    let mut first = Conn::open(gw.running.public).await;
+    first.send(&Request::get("/whole/a").header("X-Behave", "hold").bytes()).await;
+    gw.upstream.asked(1).await;
+    for path in ["/whole/a", "/whole/b"] {
+        let response = ask(gw.running.public, &Request::get(path)).await;
+        assert_eq!((response.status, response.reason().as_deref()), (429, Some("too_many_at_once")), "{path}: {response:?}");
+    }
+    gw.upstream.emit("");
+    assert_eq!(first.response().await.status, 200);
+    // What was refused by one of the two caps has left no place taken under the other.
+    within("room for another", async {
+        while ask(gw.running.public, &Request::get("/whole/b")).await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     gw.running.stop().await;
 }

@@ -172,3 +172,37 @@ async fn operators_read_names() {
     assert!(!refused.status.success() && said(&refused).matches("lug: ").count() == 1, "{}", said(&refused));
     child.kill().await.expect("the end");
 }
+
+/// Somebody who waits for a stop that takes as long as it may tells it again, and loses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_stop_at_once_and_keeps_every_record() {
+    for signals in [["TERM", "TERM"], ["INT", "TERM"], ["INT", "INT"]] {
+        let ground = Ground::new().await;
+        let text = std::fs::read_to_string(&ground.config).expect("a configuration");
+        std::fs::write(&ground.config, text.replacen("[limits]", "[limits]\ndrain_timeout = \"1h\"", 1)).expect("a file");
+        let mut child = ground.spawn().await;
+        let id = child.id().expect("it runs").to_string();
+        let tell = async |signal: &str| {
+            let told = Command::new("kill").args(["-s", signal, &id]).status().await.expect("the command runs");
+            assert!(told.success(), "{signal}");
+        };
+        let request = Request::get("/prometheus/api/v1/query?query=up").bearer(&ground.token).header("X-Behave", "hold");
+        let mut held = Conn::open(ground.public).await;
+        held.send(&request.bytes()).await;
+        ground.upstream.asked(1).await;
+        tell(signals[0]).await;
+        within("no new connections", async {
+            while tokio::net::TcpStream::connect(ground.public).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(child.try_wait().expect("a status").is_none(), "the request may end");
+        tell(signals[1]).await;
+        let ended = within("the end", child.wait()).await.expect("a status");
+        assert_eq!(ended.code(), Some(0), "{signals:?}: an orderly end");
+        let records = run(&ground, &["audit", "search", "--json"]).await;
+        let of_call = records.lines().find(|line| line.contains("/prometheus/api/v1/query")).expect("the record");
+        assert!(of_call.contains("broken"), "{signals:?}: {of_call}");
+    }
+}

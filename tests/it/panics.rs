@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
 use tollgate::gateway::overload::Overload;
 use tollgate::gateway::prepared::Prepared;
 use tollgate::listener::{Front, Listener};
@@ -94,6 +95,6 @@ async fn a_panic_is_answered_and_recorded_and_the_rest_goes_on() {
     let mut conn = Conn::open(address).await;
     let long = conn.ask(&Request::new("POST", "/echo").chunked(&vec![b'x'; 70_000], 1000)).await;
     assert_eq!(long.status, 413);
-    listener.drain(PATIENCE).await;
+    listener.drain(PATIENCE, &CancellationToken::new()).await;
     gw.running.stop().await;
 }

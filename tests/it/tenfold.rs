@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use tollgate::gateway::admission::Waited;
 use tollgate::gateway::overload::Overload;
 use tollgate::gateway::prepared::Prepared;
@@ -206,7 +207,7 @@ async fn a_node_that_is_late_serves_who_asks_for_little() {
     let revoked = from([127, 0, 0, 2], &Request::new("POST", "/oauth2/revoke").body("token=x")).await;
     assert_eq!(revoked.status, 200, "what takes something away is not shed");
     is_shed(&from([127, 0, 0, 2], &Request::get("/login")).await, "a page");
-    listener.drain(PATIENCE).await;
+    listener.drain(PATIENCE, &CancellationToken::new()).await;
     gw.running.stop().await;
 }
 
@@ -229,6 +230,6 @@ async fn who_reads_slowly_holds_no_kept_place() {
     drop(slow);
     gw.upstream.emit("");
     assert_eq!(hanging.response().await.status, 200);
-    listener.drain(PATIENCE).await;
+    listener.drain(PATIENCE, &CancellationToken::new()).await;
     gw.running.stop().await;
 }

@@ -89,7 +89,7 @@ impl Act<'_> {
             (Refusal::Absent | Refusal::NotOwnService | Refusal::Frozen | Refusal::NoInvitation | Refusal::Role { .. }, _) => {
                 return Err(not_found());
             }
-            (Refusal::Address, _) => (StatusCode::UNPROCESSABLE_ENTITY, texts::no_address()),
+            (Refusal::Address(wrong), _) => (StatusCode::UNPROCESSABLE_ENTITY, texts::no_address(wrong)),
             (Refusal::ServiceName, _) => (StatusCode::UNPROCESSABLE_ENTITY, texts::service_name()),
             (Refusal::ServiceTaken, _) => (StatusCode::CONFLICT, texts::service_taken()),
             (Refusal::BeyondReach, Wanted::Invitation) => (StatusCode::FORBIDDEN, texts::invitation_beyond_reach()),

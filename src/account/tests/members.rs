@@ -90,6 +90,8 @@ async fn an_invitation_is_shown_once_and_can_be_withdrawn() {
     assert!(!world.get(Some(&ada), PATH).await.body.contains("grace@acme.test"));
     for (bad, status) in [
         ("email=nobody&invite=1", StatusCode::UNPROCESSABLE_ENTITY),
+        ("email=eve%40acme.test%0A&invite=1", StatusCode::UNPROCESSABLE_ENTITY),
+        ("email=eve%40acme.test%0D%0ABcc%3A+a%40b&invite=1", StatusCode::UNPROCESSABLE_ENTITY),
         ("invite=1", StatusCode::UNPROCESSABLE_ENTITY),
         ("email=a%40b&role=emperor&invite=1", StatusCode::NOT_FOUND),
         ("withdraw-x=1", StatusCode::SEE_OTHER),

@@ -13,12 +13,12 @@ use crate::admin::model::{
 };
 use crate::password;
 use crate::store::{Created, NewUser, Org, OrgState, OrgUpdate, PasswordRecord, User, UserKind, UserState};
-use crate::types::{ALL_TENANTS, OrgId, PlainToken, Slug, TokenKind, UserId};
+use crate::types::{ALL_TENANTS, EmailAddress, OrgId, PlainToken, Slug, TokenKind, UserId};
 
 /// Longest tenant value: what Mimir, Loki and Tempo take.
 const MAX_TENANT: usize = 150;
-/// Longest e-mail address (RFC 5321 §4.5.3.1).
-const MAX_EMAIL: usize = 254;
+/// Longest name of a service user, which stands where people have their address.
+const MAX_SERVICE: usize = 254;
 
 pub(super) async fn orgs(local: &Local, page: &PageQuery) -> Result<Page<OrgView>, AdminError> {
     let wanted = Wanted::new(page.limit, page.cursor.as_deref(), |cursor| Slug::parse(cursor).ok())?;
@@ -114,7 +114,7 @@ fn tenants(local: &Local, values: BTreeMap<String, String>) -> Result<BTreeMap<S
 }
 
 pub(super) async fn create_user(local: &Local, new: NewUserRequest) -> Result<CreatedUser, AdminError> {
-    let email = email(&new.email, new.kind)?;
+    let email = known_by(&new.email, new.kind)?;
     let name = display_name(new.name.as_deref().unwrap_or(&email))?;
     let (password, shown) = match (new.kind, new.password) {
         (UserKind::Person, password) => some(hashed(local, password).await?),
@@ -197,23 +197,22 @@ async fn hashed(local: &Local, given: Option<String>) -> Result<(PasswordRecord,
     Ok((PasswordRecord { phc, one_time: shown.is_some() }, shown))
 }
 
-/// An e-mail address as it is stored. What it is for is signing in and being recognized, so the shape is all that is checked.
-fn email(text: &str, kind: UserKind) -> Result<String, AdminError> {
-    let email = text.trim().to_lowercase();
-    let printable = !email.chars().any(|c| c.is_whitespace() || c.is_control());
-    let shaped = match kind {
-        UserKind::Person => {
-            email.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'))
-        }
-        UserKind::Service => !email.is_empty(),
-    };
-    if shaped && printable && email.len() <= MAX_EMAIL {
-        return Ok(email);
+/// What a user is known by: a person's e-mail address, a service user's name.
+fn known_by(text: &str, kind: UserKind) -> Result<String, AdminError> {
+    match kind {
+        UserKind::Person => EmailAddress::parse(text).map(String::from).map_err(|wrong| AdminError::invalid(wrong.to_string())),
+        UserKind::Service => service_name(text),
     }
-    Err(AdminError::invalid(match kind {
-        UserKind::Person => format!("{text:?} is no e-mail address"),
-        UserKind::Service => format!("a service user's name has 1 to {MAX_EMAIL} characters and no spaces"),
-    }))
+}
+
+fn service_name(text: &str) -> Result<String, AdminError> {
+    let name = text.trim_matches(' ').to_lowercase();
+    let printable = !name.chars().any(|c| c.is_whitespace() || c.is_control());
+    if printable && !name.is_empty() && name.len() <= MAX_SERVICE {
+        return Ok(name);
+    }
+    let wrong = format!("a service user's name has 1 to {MAX_SERVICE} characters, with no spaces and no line breaks");
+    Err(AdminError::invalid(wrong))
 }
 
 impl From<Org> for OrgView {

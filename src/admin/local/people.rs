@@ -21,7 +21,7 @@ impl From<RosterError> for AdminError {
         };
         let detail = refusal.to_string();
         match refusal {
-            Refusal::Address | Refusal::Role { .. } | Refusal::ServiceName => Self::invalid(detail),
+            Refusal::Address(_) | Refusal::Role { .. } | Refusal::ServiceName => Self::invalid(detail),
             Refusal::Absent | Refusal::NoInvitation => {
                 Self::Refused(crate::admin::Refusal { code: crate::admin::RefusalCode::NotFound, detail, rule: None })
             }

@@ -164,6 +164,8 @@ async fn people(admin: &dyn Administration, say: &mut impl FnMut(&'static str, V
     let made = admin.invite("acme", new("Grace@Example.com", "viewer")).await.expect("an invitation");
     let id = made.invitation.id.to_string();
     say("invite", told(Ok(made)));
+    say("invite a line", told(admin.invite("acme", new("eve@example.com\n", "viewer")).await));
+    say("make a line", told(admin.create_user(user("eve@example.com\n", UserKind::Person)).await));
     say("invite nobody", told(admin.invite("acme", new("nobody", "viewer")).await));
     say("invite emperor", told(admin.invite("acme", new("a@b.example", "emperor")).await));
     say("invitations", told(admin.invitations("acme", every()).await));
@@ -269,6 +271,8 @@ async fn a_node_and_its_admin_api_answer_alike() {
             "a page is not counted",
             "no name",
             "invite nobody",
+            "invite a line",
+            "make a line",
             "invite emperor",
             "machine device",
             "service operator",

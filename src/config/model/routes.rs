@@ -108,6 +108,8 @@ pub struct RouteMeta {
     pub scopes: Option<ScopeSet>,
     /// Whether API keys are taken there.
     pub keys: bool,
+    /// Whether a client certificate must be shown.
+    pub client_certificate: bool,
     /// Why everything that is asked of it is refused, whatever the caller holds; `None` where it is not.
     pub closed: Option<Closed>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::routes::{self, Rules};
+use super::routes::{self, EveryRoute, Rules};
 use super::scopes::{OWN_API, OWN_MCP, invoke_scope, known};
 use super::{Findings, identity, limits, listed, mounts, policy, services, tenancy};
 use crate::config::error::KeyPath;
@@ -108,9 +108,11 @@ impl Prover<'_> {
         contradictions(raw, pack, at, found);
         unheeded(raw, pack, at, found);
         let tenancy = tenancy::tenancy(raw, pack, at, found);
+        limits::cap(raw.max_concurrent, at, found);
+        let every = EveryRoute::of(raw, at, found);
         let (kind, rules, advertised) = match raw.kind {
-            RawKind::Http => self.http(raw, pack, &tenancy, at, found),
-            RawKind::Mcp => self.mcp(raw, pack, at, found),
+            RawKind::Http => self.http(raw, pack, (&tenancy, &every), at, found),
+            RawKind::Mcp => self.mcp(raw, pack, &every, (at, found)),
         };
         let advertised = match &raw.advertise {
             Some(list) => self.advertise(list, &at.key("advertise"), found),
@@ -145,6 +147,7 @@ impl Prover<'_> {
             listing: rules.listing,
             tenancy,
             rates,
+            max_concurrent: raw.max_concurrent,
             advertised,
             allowed_origins: raw.allowed_origins.iter().map(|o| o.0.0.clone()).collect(),
             token_ttl: limits::token_ttl(raw.token_ttl.as_ref(), &at.key("token_ttl"), found),
@@ -176,11 +179,11 @@ impl Prover<'_> {
         &self,
         raw: &RawApi,
         pack: Option<&RawPack>,
-        tenancy: &Tenancy,
+        (tenancy, every): (&Tenancy, &EveryRoute),
         at: &KeyPath,
         found: &mut Findings<'_>,
     ) -> (ApiKind, Rules, ScopeSet) {
-        let rules = routes::http(raw, pack, tenancy, (at, self.catalogue), found);
+        let rules = routes::http(raw, pack, (tenancy, every), (at, self.catalogue), found);
         let open = rules.listing.iter().filter(|route| route.closed.is_none()).filter_map(|route| route.scopes.as_ref());
         let needed = open.fold(ScopeSet::default(), |all, scopes| all.union(scopes));
         let advertised = self.public(&needed);
@@ -192,12 +195,18 @@ impl Prover<'_> {
         scopes.intersection(&self.catalogue.advertised())
     }
 
-    fn mcp(&self, raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Findings<'_>) -> (ApiKind, Rules, ScopeSet) {
+    fn mcp(
+        &self,
+        raw: &RawApi,
+        pack: Option<&RawPack>,
+        every: &EveryRoute,
+        (at, found): (&KeyPath, &mut Findings<'_>),
+    ) -> (ApiKind, Rules, ScopeSet) {
         let invoke = self.invoke(raw.name.0.as_str());
         let bits = self.catalogue.bits(&invoke);
         let packed = pack.map(|p| p.needs_of(raw.name.0.as_str())).unwrap_or_default();
         let proved = policy::policy(raw, packed, (bits, at), self.catalogue, found);
-        let mut rules = routes::mcp(&raw.name.0, &invoke, (at, self.catalogue), found);
+        let mut rules = routes::mcp(&raw.name.0, &invoke, every, (at, self.catalogue), found);
         rules.used = rules.used | proved.used;
         (ApiKind::Mcp(Arc::new(proved.policy)), rules, self.public(&invoke.union(&proved.by_default)))
     }
@@ -230,7 +239,7 @@ impl Prover<'_> {
         let name = ApiName::parse(OWN_MCP).ok()?;
         let invoke = self.invoke(OWN_MCP);
         let proved = policy::own(self.catalogue.bits(&invoke), self.catalogue);
-        let rules = routes::mcp(&name, &invoke, (&at, self.catalogue), found);
+        let rules = routes::mcp(&name, &invoke, &EveryRoute::default(), (&at, self.catalogue), found);
         let api = Api {
             name,
             mount: mounts::OWN_MCP_MOUNT.to_owned(),
@@ -245,6 +254,7 @@ impl Prover<'_> {
             listing: rules.listing,
             tenancy: Tenancy::default(),
             rates: Vec::new(),
+            max_concurrent: None,
             advertised: invoke,
             allowed_origins: Vec::new(),
             token_ttl: None,
@@ -277,6 +287,7 @@ impl Prover<'_> {
             listing: rules.listing,
             tenancy: Tenancy::default(),
             rates: Vec::new(),
+            max_concurrent: None,
             advertised: ScopeSet::default(),
             allowed_origins: Vec::new(),
             token_ttl: None,
@@ -316,7 +327,7 @@ fn contradictions(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mu
                 found.error(at.key("tenant").key("mode"), "contradicts kind = \"mcp\"", way_out);
             }
             if !raw.routes.is_empty() {
-                let way_out = "an MCP server has one URL; say in tools what its tools need";
+                let way_out = "an MCP server has one URL: say its caps and timeouts at the API, and in tools what its tools need";
                 found.error(at.key("routes"), "contradicts kind = \"mcp\"", way_out);
             }
         }

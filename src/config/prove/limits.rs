@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Findings, sections};
 use crate::config::error::KeyPath;
 use crate::config::list::List;
-use crate::config::raw::{RawRate, RawRoute};
-use crate::config::written::Written;
+use crate::config::raw::RawRate;
+use crate::config::written::{ByteSize, Written};
 use crate::config::{Per, Rate};
 
 /// Longest span that requests are counted over.
@@ -36,11 +36,16 @@ fn rate(raw: &RawRate, at: &KeyPath, found: &mut Findings<'_>) -> Option<Rate> {
     Some(Rate { per: raw.per, interval, burst: burst.max(1) })
 }
 
-/// Refuses caps that let nothing through.
-pub(super) fn caps(raw: &RawRoute, at: &KeyPath, found: &mut Findings<'_>) {
-    if raw.max_concurrent == Some(0) {
+/// Refuses a cap that lets nothing through.
+pub(super) fn cap(max_concurrent: Option<u32>, at: &KeyPath, found: &mut Findings<'_>) {
+    if max_concurrent == Some(0) {
         found.error(at.key("max_concurrent"), "is 0", "let at least one request through, or take the route out");
     }
+}
+
+/// The largest body of a request, bytes.
+pub(super) fn body(raw: Option<&Written<ByteSize>>) -> Option<u64> {
+    raw.map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX))
 }
 
 /// Refuses rates that never count anything.

@@ -25,6 +25,25 @@ pub(super) struct Rules {
     pub(super) used: ScopeBits,
 }
 
+/// What an API says of each of its routes that does not say it itself.
+#[derive(Default)]
+pub(super) struct EveryRoute {
+    client_certificate: bool,
+    max_body: Option<u64>,
+    timeouts: RouteTimeouts,
+}
+
+impl EveryRoute {
+    /// As the file has it.
+    pub(super) fn of(raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Self {
+        Self {
+            client_certificate: raw.client_certificate,
+            max_body: limits::body(raw.max_body.as_ref()),
+            timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
+        }
+    }
+}
+
 /// A rule on its way into the table.
 struct Draft {
     at: KeyPath,
@@ -37,7 +56,7 @@ struct Draft {
 pub(super) fn http(
     raw: &RawApi,
     pack: Option<&RawPack>,
-    tenancy: &Tenancy,
+    (tenancy, every): (&Tenancy, &EveryRoute),
     (at, catalogue): (&KeyPath, &Catalogue),
     found: &mut Findings<'_>,
 ) -> Rules {
@@ -51,18 +70,19 @@ pub(super) fn http(
         match change {
             None => {
                 let at = at.key("pack").key("routes").index(i);
-                drafts.extend(draft(route, (name, id), (&at, catalogue), found));
+                drafts.extend(draft(route, (name, id), every, (&at, catalogue), found));
             }
             Some((key, RawOverride::Word(_))) => removed.push((key.as_str(), route)),
             Some((key, RawOverride::Change(change))) => {
                 let at = at.key("overrides").key(key);
-                drafts.extend(draft(&changed(route, change), (name, id), (&at, catalogue), found));
+                drafts.extend(draft(&changed(route, change), (name, id), every, (&at, catalogue), found));
             }
         }
     }
     for (i, route) in raw.routes.numbered() {
         let at = at.key("routes").index(i);
-        drafts.extend(draft(route, (name, route.id.as_ref().map(|id| id.0.clone())), (&at, catalogue), found));
+        let id = route.id.as_ref().map(|id| id.0.clone());
+        drafts.extend(draft(route, (name, id), every, (&at, catalogue), found));
     }
     let listed = services::listed(raw, pack);
     for draft in &mut drafts {
@@ -111,6 +131,7 @@ fn changed(route: &RawRoute, change: &RawChange) -> RawRoute {
     RawRoute {
         scopes: change.scopes.clone().unwrap_or_else(|| route.scopes.clone()),
         keys: change.keys.unwrap_or(route.keys),
+        client_certificate: change.client_certificate.or(route.client_certificate),
         rates: change.rates.clone().unwrap_or_else(|| route.rates.clone()),
         max_concurrent: change.max_concurrent.or(route.max_concurrent),
         max_body: change.max_body.clone().or_else(|| route.max_body.clone()),
@@ -131,7 +152,13 @@ fn overridden(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found: &mut Fi
 }
 
 /// The rules of an MCP server: its one URL, for whoever may reach it.
-pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> Rules {
+pub(super) fn mcp(
+    name: &ApiName,
+    invoke: &ScopeSet,
+    every: &EveryRoute,
+    (at, catalogue): (&KeyPath, &Catalogue),
+    found: &mut Findings<'_>,
+) -> Rules {
     // This pattern is the mount itself; below it nothing answers.
     let pattern = Pattern::parse("/").map_err(|e| found.error(at, e, "report this")).ok();
     let id = RouteId::parse(&format!("{name}.mcp")).ok();
@@ -144,9 +171,15 @@ pub(super) fn mcp(name: &ApiName, invoke: &ScopeSet, (at, catalogue): (&KeyPath,
             methods: vec![Method::POST, Method::GET, Method::DELETE],
             scopes: Some(invoke.clone()),
             keys: false,
+            client_certificate: every.client_certificate,
             closed: None,
         },
-        route: plain(id, Access::Scopes(catalogue.bits(invoke))),
+        route: Route {
+            client_certificate: every.client_certificate,
+            max_body: every.max_body,
+            timeouts: every.timeouts,
+            ..plain(id, Access::Scopes(catalogue.bits(invoke)))
+        },
     });
     rules(draft.into_iter().collect(), found)
 }
@@ -198,6 +231,7 @@ pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found
             methods: vec![method],
             scopes,
             keys: false,
+            client_certificate: false,
             closed: None,
         };
         drafts.push(Draft { at: at.clone(), pattern, meta, route: plain(id, access) });
@@ -208,6 +242,7 @@ pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found
 fn draft(
     raw: &RawRoute,
     (api, id): (&ApiName, Option<RouteId>),
+    every: &EveryRoute,
     (at, catalogue): (&KeyPath, &Catalogue),
     found: &mut Findings<'_>,
 ) -> Option<Draft> {
@@ -253,7 +288,9 @@ fn draft(
     }
     operation(raw, at, found);
     services::upgrade(raw, at, found);
-    limits::caps(raw, at, found);
+    limits::cap(raw.max_concurrent, at, found);
+    let client_certificate = raw.client_certificate.unwrap_or(every.client_certificate);
+    let timeouts = upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found);
     let access = if raw.public { Access::Public } else { Access::Scopes(catalogue.bits(&scopes)) };
     let id = id?;
     Some(Draft {
@@ -265,13 +302,14 @@ fn draft(
             methods,
             scopes: (!raw.public).then_some(scopes),
             keys: raw.keys,
+            client_certificate,
             closed: None,
         },
         route: Route {
             id,
             access,
             keys: raw.keys,
-            client_certificate: raw.client_certificate,
+            client_certificate,
             encoded_slash: raw.encoded_slash,
             org_captures: raw.org_captures.clone(),
             namespace_captures: raw.namespace_captures.clone(),
@@ -283,8 +321,8 @@ fn draft(
             blind_to: raw.blind_to.clone(),
             rates: limits::rates(&raw.rates, &at.key("rates"), found),
             max_concurrent: raw.max_concurrent,
-            max_body: raw.max_body.as_ref().map(|size| u64::try_from(size.0.0).unwrap_or(u64::MAX)),
-            timeouts: upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found),
+            max_body: limits::body(raw.max_body.as_ref()).or(every.max_body),
+            timeouts: if timeouts == RouteTimeouts::default() { every.timeouts } else { timeouts },
             traffic: Traffic::Requests,
             upgrade: raw.upgrade,
             errors: raw.errors,

@@ -92,14 +92,19 @@ fn tls(raw: &RawConfig, at: &KeyPath, found: &mut Findings<'_>) -> Option<Listen
 }
 
 /// Refuses routes that nobody could show their certificate to.
-pub(super) fn certificates(apis: &[Proved], listen: &Listen, found: &mut Findings<'_>) {
+pub(super) fn certificates(raw: &RawConfig, (apis, listen): (&[Proved], &Listen), found: &mut Findings<'_>) {
     if listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
         return;
     }
+    let way_out = "name their authorities in listen.tls.client_ca";
     for proved in apis {
+        if raw.apis.iter().any(|api| api.client_certificate && api.name.0 == proved.api.name) {
+            found.error(proved.at.key("client_certificate"), "asks for client certificates, which nobody is asked for", way_out);
+            continue;
+        }
         for (_, _, route) in proved.api.routes.iter().filter(|(_, _, route)| route.client_certificate) {
             let problem = format!("the route {} wants client certificates, which nobody is asked for", route.id);
-            found.error(proved.at.key("routes"), problem, "name their authorities in listen.tls.client_ca");
+            found.error(proved.at.key("routes"), problem, way_out);
         }
     }
 }

@@ -267,6 +267,10 @@ pub(super) fn route_timeouts(raw: &RawRouteTimeouts, at: &KeyPath, found: &mut F
     for (key, _) in all.into_iter().filter(|(_, d)| d.as_ref().is_some_and(|d| d.0 == Duration::ZERO)) {
         found.error(at.key(key), ZERO, "give it some time");
     }
+    spans(raw)
+}
+
+fn spans(raw: &RawRouteTimeouts) -> RouteTimeouts {
     let span = |written: &Option<Written<Duration>>| written.as_ref().map(|d| d.0);
     RouteTimeouts {
         connect: span(&raw.connect),
@@ -277,15 +281,25 @@ pub(super) fn route_timeouts(raw: &RawRouteTimeouts, at: &KeyPath, found: &mut F
 }
 
 /// A wait for the first byte that the time between two reads would end early promises what can't be kept.
-pub(super) fn reachable(apis: &[Proved], found: &mut Findings<'_>) {
+pub(super) fn reachable(raw: &RawConfig, apis: &[Proved], found: &mut Findings<'_>) {
     for proved in apis {
         let Target::Upstream(upstream) = &proved.api.target else { continue };
+        let every = raw.apis.iter().find(|api| api.name.0 == proved.api.name).map(|api| spans(&api.timeouts)).unwrap_or_default();
+        let mut told = false;
         for (_, _, route) in proved.api.routes.iter() {
             let of_upstream = &upstream.timeouts;
             let idle = route.timeouts.idle.unwrap_or(of_upstream.read);
             let first = route.timeouts.first_byte.or(of_upstream.first_byte);
             let changed = route.timeouts.idle.is_some() || route.timeouts.first_byte.is_some();
-            if changed && first.is_some_and(|first| first < idle) {
+            if !changed || first.is_none_or(|first| first >= idle) {
+                continue;
+            }
+            if route.timeouts == every {
+                if !std::mem::replace(&mut told, true) {
+                    let problem = "the first byte is waited for shorter than between two reads";
+                    found.error(proved.at.key("timeouts"), problem, "make idle at most as long as first_byte");
+                }
+            } else {
                 let problem = format!("the route {} waits for its first byte shorter than between two reads", route.id);
                 found.error(proved.at.key("routes"), problem, "make timeouts.idle at most as long as timeouts.first_byte");
             }

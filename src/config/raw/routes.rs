@@ -34,9 +34,8 @@ pub struct RawRoute {
     /// Whether API keys are taken here, beside access tokens: for routes that applications push to.
     #[serde(default)]
     pub keys: bool,
-    /// Whether a caller must have shown a client certificate, beside what else the route needs.
-    #[serde(default)]
-    pub client_certificate: bool,
+    /// Whether a caller must have shown a client certificate, beside what else the route needs. Without it, what the API says.
+    pub client_certificate: Option<bool>,
     /// Whether `%2F` may occur in its path.
     #[serde(default)]
     pub encoded_slash: bool,
@@ -63,9 +62,9 @@ pub struct RawRoute {
     pub rates: List<RawRate>,
     /// Requests that it serves at one time on this node; streams count until they end.
     pub max_concurrent: Option<u32>,
-    /// Largest body of a request.
+    /// Largest body of a request. Without it, what the API says.
     pub max_body: Option<Written<ByteSize>>,
-    /// How long an answer may take, in place of the upstream's `timeouts`.
+    /// How long an answer may take, in place of the upstream's `timeouts`. A route that has some has none of its API.
     #[serde(default)]
     pub timeouts: RawRouteTimeouts,
     /// What `{operation}` of a tenant's path prefix stands for here.
@@ -161,6 +160,8 @@ pub struct RawChange {
     pub scopes: Option<List<Written<ScopeToken>>>,
     /// Whether API keys are taken here.
     pub keys: Option<bool>,
+    /// Whether a caller must have shown a client certificate.
+    pub client_certificate: Option<bool>,
     /// How often it may be called, besides the rates of its API.
     pub rates: Option<List<RawRate>>,
     /// Requests that it serves at one time on this node; streams count until they end.

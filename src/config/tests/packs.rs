@@ -329,6 +329,39 @@ description = "Query metrics"
     assert!(line.contains("/x/api/v1/{query,query_range,query_exemplars}") && line.ends_with("metrics:query"), "{matrix}");
 }
 
+/// What an API says of its routes holds where a route, or an override of it, says nothing else.
+#[test]
+fn an_api_speaks_for_its_routes() {
+    let seconds = std::time::Duration::from_secs;
+    let keys = r#"
+client_certificate = true
+max_concurrent = 7
+max_body = "1KiB"
+timeouts = { total = "9s" }
+overrides = { query = { client_certificate = false, max_body = "2KiB" }, federate = { timeouts = { idle = "3s" } } }
+[[apis.routes]]
+id = "x.ready"
+match = "/-/ready"
+methods = ["GET"]
+scopes = ["metrics:read"]
+client_certificate = false
+"#;
+    // Whether anybody is asked for certificates is another matter.
+    let (mut errors, text) = (Vec::new(), mounted("prometheus", keys));
+    errors.extend(paths(&text));
+    assert_eq!(errors, ["apis[0].client_certificate"]);
+    let bare = proved(&text.replace("client_certificate = true\n", ""));
+    assert_eq!(bare.apis[0].max_concurrent, Some(7));
+    let told = |path: &str| {
+        let Lookup::Found { route, .. } = bare.apis[0].routes.lookup(path, &Method::GET) else { panic!("{path}") };
+        (route.max_body, route.timeouts.idle, route.timeouts.total)
+    };
+    assert_eq!(told("/api/v1/series"), (Some(1024), None, Some(seconds(9))));
+    assert_eq!(told("/api/v1/query"), (Some(2048), None, Some(seconds(9))));
+    assert_eq!(told("/federate"), (Some(1024), Some(seconds(3)), None), "it has timeouts of its own");
+    assert_eq!(told("/api/v1/notifications/live").2, None, "what never ends has those of its pack");
+}
+
 #[test]
 fn what_contradicts_a_pack_is_named() {
     let table: &[(&str, &[&str])] = &[

@@ -74,6 +74,7 @@ pub(super) fn rates(asked: &Asked<'_>, supposed: &Supposed<'_>, permit: &Permit)
         format!("{} at once and one every {each:?} after that, {counted}", rate.burst)
     };
     let mut limits: Vec<_> = rates::applying(permit, &asking).map(rate).collect();
+    limits.extend(permit.api().max_concurrent.map(|most| format!("{most} at one time on all of {}", permit.api().name)));
     limits.extend(permit.rule().max_concurrent.map(|most| format!("{most} at one time on this route")));
     let what = (!limits.is_empty()).then(|| limits.join("; "))?;
     Some(format!("At most {what}. How much of that is used up is not known here."))

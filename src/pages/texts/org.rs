@@ -2,11 +2,22 @@
 
 use super::{Text, counted};
 use crate::pages::{DisplayName, grouped};
+use crate::types::EmailError;
 
 /// An invitation for no address.
 #[must_use]
-pub const fn no_address() -> Text {
-    Text::fixed("That is no e-mail address. Nobody was invited.")
+pub const fn no_address(wrong: EmailError) -> Text {
+    Text::fixed(match wrong {
+        EmailError::Missing => "The e-mail address is missing. Nobody was invited.",
+        EmailError::TooLong => "That address is too long for an e-mail address. Nobody was invited.",
+        EmailError::Control => {
+            "A line break or another character that can't be seen is in that e-mail address. Nobody was invited."
+        }
+        EmailError::Character(_) => {
+            "An e-mail address here has letters without accents, digits and common signs only, and no spaces. Nobody was invited."
+        }
+        EmailError::Shape => "That is no e-mail address: it has to look like name@example.com. Nobody was invited.",
+    })
 }
 
 /// An invitation with roles above those of who invites.

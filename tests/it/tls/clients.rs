@@ -11,6 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tollgate::admin::{Administration as _, ExplainQuery, Local};
+use tollgate::config::Matrix;
 
 use super::{Rig, metrics};
 use crate::harness::api::{OPEN, READERS};
@@ -106,6 +107,66 @@ async fn a_route_wants_a_certificate_and_its_record_names_it() {
     let named = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(asked(Some(&known)).await, (200, Some(named), None));
     assert_eq!(asked(None).await, (403, None, Some("client_certificate_missing".to_owned())));
+    rig.gw.running.stop().await;
+}
+
+/// An API says it for all of its routes, an override for a route of a pack, and an MCP server for its one URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_wants_certificates_may_be_an_api_or_an_override() {
+    let theirs = Authority::new();
+    let apis = "[[apis]]\nname = \"m\"\nmount = \"/mcp/m\"\nkind = \"mcp\"\nupstream = \"plain\"\ntools = { default = [] }\n\
+                client_certificate = true\n\
+                [[apis]]\nname = \"p\"\nmount = \"/p\"\npack = \"prometheus\"\nupstream = \"plain\"\n\
+                overrides = { query = { client_certificate = true } }\n\
+                [[apis]]\nname = \"a\"\nmount = \"/a\"\npack = \"prometheus\"\nupstream = \"plain\"\nclient_certificate = true\n\
+                overrides = { query = { client_certificate = false } }\n\
+                [roles.sealed]\npermissions = [\"mcp:m:invoke\", \"metrics:read\"]\n";
+    let rig = Rig::start_with(apis, |dir| {
+        write(&dir.join("clients.pem"), &theirs.0.pem());
+        format!(", client_ca = {:?}", dir.join("clients.pem"))
+    })
+    .await;
+    let caller = rig.gw.caller("acme", &["sealed"], "mcp:m:invoke metrics:read").await;
+    let known = theirs.leaf(&["client.test"]);
+    let port = rig.gw.running.public.port();
+    let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{}}}"#;
+    let mut answers = Vec::new();
+    for (path, body) in [
+        ("/mcp/m", Some(message)),
+        ("/p/api/v1/query?query=up", None),
+        ("/p/api/v1/series?match[]=up", None),
+        ("/a/api/v1/query?query=up", None),
+        ("/a/api/v1/series?match[]=up", None),
+    ] {
+        for identity in [None, Some(&known)] {
+            let (client, url) = (rig.client(identity), format!("https://gw.test:{port}{path}"));
+            let request = match body {
+                Some(body) => client.post(&url).header("Content-Type", "application/json").body(body),
+                None => client.get(&url),
+            };
+            let sent = request.header(HOST, "gw.test").bearer_auth(&caller.token).send().await;
+            answers.push((path, identity.is_some(), sent.expect("an answer").status().as_u16()));
+        }
+    }
+    assert_eq!(
+        answers,
+        [
+            ("/mcp/m", false, 403),
+            ("/mcp/m", true, 200),
+            ("/p/api/v1/query?query=up", false, 403),
+            ("/p/api/v1/query?query=up", true, 200),
+            ("/p/api/v1/series?match[]=up", false, 200),
+            ("/p/api/v1/series?match[]=up", true, 200),
+            ("/a/api/v1/query?query=up", false, 200),
+            ("/a/api/v1/query?query=up", true, 200),
+            ("/a/api/v1/series?match[]=up", false, 403),
+            ("/a/api/v1/series?match[]=up", true, 200),
+        ]
+    );
+    let config = rig.gw.running.node.config.load_full();
+    let matrix = Matrix::new(&config, &[]).to_string();
+    let sealed = |id: &str| matrix.lines().any(|l| l.contains(id) && l.ends_with("(with a client certificate)"));
+    assert_eq!(["m.mcp ", "p.query ", "p.series ", "a.query "].map(sealed), [true, true, false, false], "{matrix}");
     rig.gw.running.stop().await;
 }
 

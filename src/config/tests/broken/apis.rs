@@ -55,6 +55,24 @@ fn mistakes_inside_an_api_have_their_path() {
 }
 
 #[test]
+fn mistakes_in_what_an_api_says_of_its_routes_have_their_path() {
+    let table: &[(&str, &[&str])] = &[
+        ("max_concurrent = 0", &["max_concurrent"]),
+        ("max_body = \"many\"", &["max_body"]),
+        ("timeouts = { total = \"0s\" }", &["timeouts.total"]),
+        ("timeouts = { first_byte = \"1s\" }", &["timeouts"]),
+        ("client_certificate = true", &["client_certificate"]),
+        ("max_concurrent = 1\nmax_body = \"1KiB\"\ntimeouts = { idle = \"1s\", total = \"2s\" }", &[]),
+    ];
+    let mcp = format!("{}[[apis]]\nname = \"m\"\nmount = \"/m\"\nkind = \"mcp\"\nupstream = \"u\"\n", super::UPSTREAM);
+    for (keys, expected) in table {
+        let expected: Vec<_> = expected.iter().map(|key| format!("apis[0].{key}")).collect();
+        assert_eq!(paths(&api(keys)), expected, "{keys}");
+        assert_eq!(paths(&format!("{mcp}{keys}\n")), expected, "MCP: {keys}");
+    }
+}
+
+#[test]
 fn what_upstreams_are_told_is_ours_to_say_and_said_once() {
     let assertion = |keys: &str| format!("assertion = {{ audience = \"a\", {keys} }}");
     let exchange = |keys: &str| format!("exchange = {{ token_endpoint = \"https://idp/t\", client_id = \"c\", {keys} }}");
