@@ -141,7 +141,7 @@ async fn an_mcp_server_has_caps_of_its_own() {
                 tools = { default = [] }\nmax_concurrent = 1\nmax_body = \"256B\"\ntimeouts = { total = \"1s\" }\n\
                 [roles.capped]\npermissions = [\"mcp:capped:invoke\"]\n";
     let gw = Gateway::start_with(Setup { more: more.to_owned(), ..Setup::default() }).await;
-    let caller = gw.caller("acme", &["capped"], "mcp:capped:invoke").await;
+    let caller = gw.open_caller("acme", &["capped"], "mcp:capped:invoke").await;
     let said = |padding: &str| {
         format!(
             "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{{\"name\":\"x\",\"arguments\":{{\"p\":\"{padding}\"}}}}}}"
@@ -149,16 +149,16 @@ async fn an_mcp_server_has_caps_of_its_own() {
     };
     let post = || Request::new("POST", "/mcp/capped").bearer(&caller.token).header("Content-Type", "application/json");
     let long = said(&"a".repeat(256));
-    for request in [post().body(&long), post().chunked(long.as_bytes(), 64)] {
+    for request in [post().body(long.as_str()), post().chunked(long.as_bytes(), 64)] {
         let refused = ask(gw.running.public, &request).await;
         assert_eq!((refused.status, reason(&gw.record_of(&refused).await)), (413, "body_too_large"), "{refused:?}");
         assert!(String::from_utf8_lossy(&refused.body).contains("256"), "how long it may be: {refused:?}");
     }
     assert_eq!(gw.upstream.count(), 0, "nothing of them goes on");
     let mut first = Conn::open(gw.running.public).await;
-    first.send(&post().body(&said("a")).header("X-Behave", "hold").bytes()).await;
+    first.send(&post().body(said("a")).header("X-Behave", "hold").bytes()).await;
     gw.upstream.asked(1).await;
-    let second = ask(gw.running.public, &post().body(&said("a"))).await;
+    let second = ask(gw.running.public, &post().body(said("a"))).await;
     assert_eq!((second.status, reason(&gw.record_of(&second).await)), (429, "too_many_at_once"), "{second:?}");
     let late = first.response().await;
     assert_eq!(late.status, 504, "its time is over: {late:?}");

@@ -202,7 +202,6 @@ async fn a_second_signal_ends_the_stop_at_once_and_keeps_every_record() {
         let ended = within("the end", child.wait()).await.expect("a status");
         assert_eq!(ended.code(), Some(0), "{signals:?}: an orderly end");
         let records = run(&ground, &["audit", "search", "--json"]).await;
-        let of_call = records.lines().find(|line| line.contains("/prometheus/api/v1/query")).expect("the record");
-        assert!(of_call.contains("broken"), "{signals:?}: {of_call}");
+        assert!(records.contains("/prometheus/api/v1/query") && records.contains("broken"), "{signals:?}: {records}");
     }
 }

@@ -126,7 +126,7 @@ async fn what_wants_certificates_may_be_an_api_or_an_override() {
         format!(", client_ca = {:?}", dir.join("clients.pem"))
     })
     .await;
-    let caller = rig.gw.caller("acme", &["sealed"], "mcp:m:invoke metrics:read").await;
+    let caller = rig.gw.open_caller("acme", &["sealed"], "mcp:m:invoke metrics:read").await;
     let known = theirs.leaf(&["client.test"]);
     let port = rig.gw.running.public.port();
     let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{}}}"#;
