@@ -46,7 +46,8 @@ fn main() -> ExitCode {
         }
         Some("gate") => {
             let count = |name: &str| value(name).and_then(|v| v.parse().ok()).unwrap_or(1);
-            let size = contestants::Size { routes: count("--routes"), tokens: count("--tokens"), revocations: count("--revocations") };
+            let size =
+                contestants::Size { routes: count("--routes"), tokens: count("--tokens"), revocations: count("--revocations") };
             let upstream = value("--upstream").expect("--upstream").parse().expect("an address");
             contestants::gate(upstream, size, value("--data").expect("--data").as_ref());
             return ExitCode::SUCCESS;

@@ -117,6 +117,14 @@ impl<K: Clone + Eq + Hash> Places<K> {
         // Two that came at once agree on the one that was first.
         self.0.load().get(name).map_or(made, Arc::clone)
     }
+
+    /// Forgets the names that have no cap and of which nothing runs.
+    fn keep(&self, capped: &HashSet<&K>) {
+        self.0.rcu(|all| {
+            let kept = all.iter().filter(|(name, n)| capped.contains(name) || n.load(Ordering::Acquire) > 0);
+            kept.map(|(name, n)| (name.clone(), Arc::clone(n))).collect::<HashMap<_, _>>()
+        });
+    }
 }
 
 impl Rates {
@@ -169,51 +177,27 @@ impl Rates {
     /// # Errors
     /// When all are taken.
     pub fn enter(&self, permit: &Permit) -> Result<Option<Running>, Denial> {
-<<<<<<< HEAD
-        let Some(most) = permit.rule().max_concurrent else { return Ok(None) };
-        let running = self.running(permit.route());
-        let entered = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < most).then_some(n + 1));
-        if entered.is_ok() { Ok(Some(Running(running))) } else { Err(Denial::Concurrency) }
-    }
-}
-
-impl Rates {
-    /// Forgets the routes that a configuration caps no longer, unless requests of them run: should such a route come back, they count.
-    pub fn keep(&self, config: &Config) {
-        let routes = config.apis.iter().flat_map(|api| api.routes.iter());
-        let capped: HashSet<&RouteId> = routes.filter(|(_, _, r)| r.max_concurrent.is_some()).map(|(_, _, r)| &r.id).collect();
-        self.running.rcu(|all| {
-            let kept = all.iter().filter(|(route, n)| capped.contains(route) || n.load(Ordering::Acquire) > 0);
-            kept.map(|(route, n)| (route.clone(), Arc::clone(n))).collect::<HashMap<_, _>>()
-        });
-    }
-
-    /// How many routes have requests that are counted.
-    #[must_use]
-    pub fn counted(&self) -> usize {
-        self.running.load().len()
-    }
-
-    /// How many requests of a route run. Only routes of the configuration get here, so that the map is as bounded as the file.
-    fn running(&self, route: &RouteId) -> Arc<AtomicU32> {
-        if let Some(known) = self.running.load().get(route) {
-            return Arc::clone(known);
-        }
-        let made = Arc::<AtomicU32>::default();
-        self.running.rcu(|all| {
-            let mut all = HashMap::clone(all);
-            all.entry(route.clone()).or_insert_with(|| Arc::clone(&made));
-            all
-        });
-        // Two that came at once agree on the one that was first.
-        self.running.load().get(route).map_or(made, Arc::clone)
-=======
         let api = permit.api();
         let of_api = self.of_apis.take(&api.name, api.max_concurrent)?;
         let of_route = self.of_routes.take(permit.route(), permit.rule().max_concurrent)?;
         let capped = of_api.is_some() || of_route.is_some();
         Ok(capped.then_some(Running { _of_api: of_api, _of_route: of_route }))
->>>>>>> routes
+    }
+
+    /// Forgets the routes and APIs that a configuration caps no longer, unless requests of them run: should such a cap come back, they
+    /// count.
+    pub fn keep(&self, config: &Config) {
+        let routes = config.apis.iter().flat_map(|api| api.routes.iter());
+        let capped: HashSet<&RouteId> = routes.filter(|(_, _, r)| r.max_concurrent.is_some()).map(|(_, _, r)| &r.id).collect();
+        self.of_routes.keep(&capped);
+        let capped = config.apis.iter().filter(|api| api.max_concurrent.is_some()).map(|api| &api.name).collect();
+        self.of_apis.keep(&capped);
+    }
+
+    /// How many routes and APIs have requests that are counted.
+    #[must_use]
+    pub fn counted(&self) -> usize {
+        self.of_routes.0.load().len() + self.of_apis.0.load().len()
     }
 }
 
