@@ -14,7 +14,6 @@ use crate::types::{RouteId, ScopeToken};
 /// A rule inside an API.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct RawRoute {
     /// Its stable name in audit records and metrics. Without it: the API's name and the pattern. Routes of a pack get the API's
     /// name in front.
