@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::{RouteScopes, ScopeRule};
 use crate::types::{MAX_SCOPES, OwnScope, ScopeBits, ScopeSet, ScopeToken};
 
 /// What a scope could do if it fell into the wrong hands: decides how loudly consent speaks of it.
@@ -186,6 +187,17 @@ impl Catalogue {
             bits.set(*position);
         }
         bits
+    }
+
+    /// What a route needs, over this catalogue. Names that are not here are left out.
+    #[must_use]
+    pub fn rule(&self, needs: &RouteScopes) -> ScopeRule {
+        let bit = |position: &usize| {
+            let mut bits = ScopeBits::NONE;
+            bits.set(*position);
+            bits
+        };
+        ScopeRule::new(self.bits(needs.all()), needs.any().iter().filter_map(|one| self.positions.get(one)).map(bit).collect())
     }
 
     /// The position of a scope of our own; none when it is not here, and then nobody holds it.

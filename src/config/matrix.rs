@@ -26,11 +26,11 @@ impl<'a> Matrix<'a> {
         for api in &self.config.apis {
             for route in &api.listing {
                 let methods = route.methods.iter().map(http::Method::as_str).collect::<Vec<_>>().join(",");
-                let needs = match &route.scopes {
+                let needs = match &route.needs {
                     None => "(public)".to_owned(),
-                    Some(scopes) if scopes.is_empty() => "(any token)".to_owned(),
-                    Some(scopes) if route.keys => format!("{scopes} (or an API key)"),
-                    Some(scopes) => scopes.to_string(),
+                    Some(needs) if needs.is_empty() => "(any token)".to_owned(),
+                    Some(needs) if route.keys => format!("{needs} (or an API key)"),
+                    Some(needs) => needs.to_string(),
                 };
                 let needs = if route.client_certificate { format!("{needs} (with a client certificate)") } else { needs };
                 let needs = route.closed.map_or(needs, |why| format!("({why})"));
@@ -109,7 +109,7 @@ impl<'a> Matrix<'a> {
 /// Routes of an API that are not closed, and its tools, prompts and resources as `API:PATTERN`, that need the scope at `bits`.
 pub(super) fn needing(api: &Api, scope: &ScopeToken, bits: &ScopeBits) -> Vec<String> {
     let open = api.listing.iter().filter(|r| r.closed.is_none());
-    let routes = open.filter(|r| r.scopes.as_ref().is_some_and(|s| s.contains(scope)));
+    let routes = open.filter(|r| r.needs.as_ref().is_some_and(|needs| needs.every().contains(scope)));
     let mut all: Vec<_> = routes.map(|r| r.id.to_string()).collect();
     let ApiKind::Mcp(policy) = &api.kind else { return all };
     for (pattern, rule) in [&policy.tools, &policy.prompts, &policy.resources].into_iter().flat_map(NamePolicy::listing) {

@@ -39,8 +39,8 @@ pub use matrix::Matrix;
 pub use model::{
     Access, Api, ApiKind, Assertion, AuditPolicy, AuthorizerPolicy, Breaker, Checks, Closed, Config, DeploymentSecret, Ejection,
     Endpoint, Exchange, ExchangeAuth, Health, Hook, HookTarget, InjectedHeader, Limits, Listen, OAuthPolicy, OrgName, Rate,
-    Requirement, Retries, RoleSelectors, Roles, Route, RouteMeta, RouteTimeouts, Site, SubjectTokenType, Target, Tell,
-    TemplateHeader, Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
+    Requirement, Retries, RoleSelectors, Roles, Route, RouteMeta, RouteScopes, RouteTimeouts, ScopeRule, Site, SubjectTokenType,
+    Target, Tell, TemplateHeader, Tenancy, Traffic, Upstream, UpstreamLimits, UpstreamTimeouts,
 };
 pub use quickstart::{Quickstart, ToolRule};
 pub use raw::{Enforce, Enforcement, HookEvent, IndexBody, Per, RouteErrors, RouteUpgrade, TellMode, UpstreamProtocol};

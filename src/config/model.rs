@@ -1,6 +1,7 @@
 //! The proved configuration.
 
 mod identity;
+mod needs;
 mod routes;
 mod tenancy;
 mod upstreams;
@@ -18,6 +19,7 @@ use url::Url;
 use super::matrix::needing;
 use super::{Catalogue, Enforcement, HookEvent, ListenTls, Logo};
 pub use identity::{Assertion, Exchange, ExchangeAuth, SubjectTokenType, TemplateHeader};
+pub use needs::{RouteScopes, ScopeRule};
 pub use routes::{Access, Closed, Rate, Route, RouteMeta, RouteTimeouts, Traffic};
 pub use tenancy::{OrgName, Tell, Tenancy};
 pub use upstreams::{
@@ -109,7 +111,8 @@ impl Config {
     #[must_use]
     pub fn advertised(&self) -> ScopeSet {
         let closed = self.apis.iter().flat_map(|api| &api.listing).filter(|route| route.closed.is_some());
-        let closed = closed.filter_map(|route| route.scopes.as_ref()).fold(ScopeSet::default(), |all, s| all.union(s));
+        let closed =
+            closed.filter_map(|route| route.needs.as_ref()).fold(ScopeSet::default(), |all, needs| all.union(&needs.every()));
         let idle = |scope: &&ScopeToken| {
             let bits = self.catalogue.bits(&std::iter::once((*scope).clone()).collect());
             self.apis.iter().all(|api| needing(api, scope, &bits).is_empty())
@@ -134,9 +137,9 @@ impl Config {
     #[must_use]
     pub fn key_scopes(&self) -> ScopeBits {
         let routes = self.apis.iter().flat_map(|api| api.routes.iter());
-        routes.filter(|(_, _, route)| route.keys).fold(ScopeBits::NONE, |all, (_, _, route)| match route.access {
+        routes.filter(|(_, _, route)| route.keys).fold(ScopeBits::NONE, |all, (_, _, route)| match &route.access {
             Access::Public => all,
-            Access::Scopes(needed) => all | needed,
+            Access::Scopes(rule) => all | rule.every(),
         })
     }
 }

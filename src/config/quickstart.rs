@@ -223,6 +223,7 @@ fn generic(raw: &mut RawConfig, api: &mut RawApi) {
             pattern: "/**".to_owned(),
             methods: methods.into_iter().map(Written).collect(),
             scopes: std::iter::once(Written(token)).collect(),
+            scopes_any: None,
             public: false,
             keys: false,
             client_certificate: None,

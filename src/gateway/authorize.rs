@@ -9,7 +9,7 @@ use super::denial::{Counting, Denial, NamedBy};
 use super::hygiene::{CleanRequest, Credential};
 use super::index;
 use super::shadow::{Passage, Waived};
-use crate::config::{Access, Api, ApiKind, Config, Enforce, Enforcement, Route, Tell};
+use crate::config::{Access, Api, ApiKind, Config, Enforce, Enforcement, Route, ScopeRule, Tell};
 use crate::labels;
 use crate::node::Node;
 use crate::record::CallerRef;
@@ -24,6 +24,8 @@ pub struct Permit {
     api: Arc<Api>,
     route: Arc<Route>,
     needed: ScopeBits,
+    /// What of it the route itself does not need.
+    more: ScopeBits,
     principal: Option<Arc<Principal>>,
     waived: Option<Waived>,
 }
@@ -37,7 +39,7 @@ impl Permit {
         principal: Option<Arc<Principal>>,
         waived: Waived,
     ) -> Self {
-        let mut permit = Self { api: Arc::clone(api), route, needed, principal, waived: None };
+        let mut permit = Self { api: Arc::clone(api), route, needed, more: ScopeBits::NONE, principal, waived: None };
         permit.waive(waived);
         permit
     }
@@ -129,6 +131,7 @@ impl Permit {
             covers(principal, &(self.needed | *more))?;
         }
         self.needed = self.needed | *more;
+        self.more = self.more | *more;
         Ok(())
     }
 
@@ -138,8 +141,11 @@ impl Permit {
     /// # Errors
     /// Why not.
     pub fn check_again(&self, principal: &Principal) -> Result<(), Denial> {
-        covers(principal, &self.needed)?;
-        if self.is_narrowed_alike(principal, &self.needed) { Ok(()) } else { Err(Denial::Selector(labels::Refused::Narrowed)) }
+        if self.ways().any(|way| self.holds_by(&way, principal)) {
+            return Ok(());
+        }
+        covers(principal, &self.needed_of(principal))?;
+        Err(Denial::Selector(labels::Refused::Narrowed))
     }
 
     /// The same under another configuration than the one that it was given `then`. Scopes are compared by name: positions hold
@@ -149,11 +155,29 @@ impl Permit {
         if now.generation == then.generation {
             return self.check_again(principal).is_ok();
         }
-        let names = then.catalogue.scopes(&self.needed);
-        let needed = now.catalogue.bits(&names);
-        names.iter().all(|scope| now.catalogue.entry(scope).is_some())
-            && principal.effective.now.covers(&needed)
-            && self.is_narrowed_alike(principal, &needed)
+        self.ways().any(|way| {
+            let names = then.catalogue.scopes(&way);
+            let needed = now.catalogue.bits(&names);
+            names.iter().all(|scope| now.catalogue.entry(scope).is_some()) && self.holds_by(&needed, principal)
+        })
+    }
+
+    /// What the request needs of a principal: where one of several scopes is enough, another one than at first may be held by now.
+    fn needed_of(&self, principal: &Principal) -> ScopeBits {
+        match &self.route.access {
+            Access::Scopes(rule) if rule.has_choice() => principal.way(rule) | self.more,
+            Access::Scopes(_) | Access::Public => self.needed,
+        }
+    }
+
+    /// The sets of scopes that each suffice for the request.
+    fn ways(&self) -> impl Iterator<Item = ScopeBits> {
+        let rule = match &self.route.access {
+            Access::Scopes(rule) if rule.has_choice() => Some(rule),
+            Access::Scopes(_) | Access::Public => None,
+        };
+        let alone = rule.is_none().then_some(self.needed);
+        alone.into_iter().chain(rule.into_iter().flat_map(ScopeRule::ways).map(|way| way | self.more))
     }
 
     /// Whether an MCP server still lists to this principal, who is who called, read again, what it listed `then`.
@@ -186,10 +210,10 @@ impl Permit {
         principal.effective.now.without(&principal.narrowing.scopes())
     }
 
-    /// Whether `needed`, which is what the permit needs in the catalogue of `principal`, is narrowed as it was.
-    fn is_narrowed_alike(&self, principal: &Principal, needed: &ScopeBits) -> bool {
+    /// Whether `way`, which is enough for the permit in the catalogue of `principal`, is held, and narrowed as the request was.
+    fn holds_by(&self, way: &ScopeBits, principal: &Principal) -> bool {
         let before = self.principal.as_ref().map(|p| p.narrowing.of(&self.needed));
-        before.is_none_or(|before| before == principal.narrowing.of(needed))
+        principal.effective.now.covers(way) && before.is_none_or(|before| before == principal.narrowing.of(way))
     }
 }
 
@@ -251,6 +275,7 @@ pub(super) async fn authorize_as(
             api: Arc::clone(asked.api),
             route: Arc::clone(route),
             needed: ScopeBits::NONE,
+            more: ScopeBits::NONE,
             principal: None,
             waived: None,
         });
@@ -269,7 +294,8 @@ pub(super) async fn authorize_as(
     };
     match decide(asked, route, &captures, &principal) {
         Ok(needed) => {
-            Ok(Permit { api: Arc::clone(asked.api), route: Arc::clone(route), needed, principal: Some(principal), waived: None })
+            let (api, route, principal) = (Arc::clone(asked.api), Arc::clone(route), Some(principal));
+            Ok(Permit { api, route, needed, more: ScopeBits::NONE, principal, waived: None })
         }
         Err(denial) => Err(refused(denial, Some(route), Some(&principal))),
     }
@@ -281,7 +307,10 @@ fn decide(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, princip
     bind(asked, route, captures, &principal.org)?;
     match &route.access {
         Access::Public => Ok(ScopeBits::NONE),
-        Access::Scopes(needed) => covers(principal, needed).map(|()| *needed),
+        Access::Scopes(rule) => {
+            let needed = principal.way(rule);
+            covers(principal, &needed).map(|()| needed)
+        }
     }
 }
 

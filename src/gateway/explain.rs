@@ -415,8 +415,8 @@ fn route_says(api: &Api, id: &RouteId) -> String {
     if let Some(why) = listed.and_then(|meta| meta.closed) {
         return format!("{id} ({pattern}) is {why}.");
     }
-    match listed.map(|meta| meta.scopes.as_ref()) {
-        Some(Some(scopes)) => format!("{id} ({pattern}) needs {scopes}."),
+    match listed.map(|meta| meta.needs.as_ref()) {
+        Some(Some(needs)) => format!("{id} ({pattern}) needs {needs}."),
         Some(None) => format!("{id} ({pattern}) is public."),
         None => format!("{id}."),
     }

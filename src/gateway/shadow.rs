@@ -180,7 +180,8 @@ pub fn waive(asked: &Asked<'_>, refused: Refused) -> Result<Permit, Box<Refused>
     waived.caller = caller;
     let route = route.map_or_else(|| Arc::new(unmatched()), Arc::clone);
     let needed = match (&refused.denial, &route.access) {
-        (Denial::Scopes { needed, .. }, _) | (_, Access::Scopes(needed)) => *needed,
+        (Denial::Scopes { needed, .. }, _) => *needed,
+        (_, Access::Scopes(rule)) => known.as_ref().map_or_else(|| rule.first(), |principal| principal.way(rule)),
         (_, Access::Public) => ScopeBits::NONE,
     };
     Ok(Permit::waived(asked.api, route, needed, known, waived))

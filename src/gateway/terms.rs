@@ -153,11 +153,11 @@ fn admits(
     came: &Came,
     principal: Option<&Principal>,
 ) -> bool {
-    let Access::Scopes(needed) = &route.access else { return true };
+    let Access::Scopes(rule) = &route.access else { return true };
     let Some(principal) = principal else { return false };
     principal.is_for(&api.resource, &api.aliases, now.issuer.as_str())
         && (route.keys || principal.presented == Presented::AccessToken)
-        && principal.effective.now.covers(needed)
+        && rule.admits(&principal.effective.now)
         && names_own(api, route, captures, &principal.org)
         && index::bind(api, route, captures, &principal.org).is_ok()
         && reaches(api, came, principal)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use super::{Claims, Effective, Narrowing, Watch};
-use crate::config::Config;
+use crate::config::{Config, ScopeRule};
 use crate::record::{ActorRef, CallerRef};
 use crate::store::{Client, Org, User};
-use crate::types::{HashedToken, ResourceId, ScopeSet, Timestamp};
+use crate::types::{HashedToken, ResourceId, ScopeBits, ScopeSet, Timestamp};
 
 /// What was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,25 @@ impl Principal {
             scopes_held: &self.held,
             resource: claims.aud.first(),
         }
+    }
+
+    /// The scopes that a route needs of it. Where one of several is enough that is one it holds, and rather one that narrows nothing;
+    /// where it holds none, rather one that it could be given. Of those that are alike, the one that is written first.
+    #[must_use]
+    pub fn way(&self, rule: &ScopeRule) -> ScopeBits {
+        if !rule.has_choice() {
+            return *rule.all();
+        }
+        let narrowed = self.narrowing.of(rule.all());
+        let rank = |way: &ScopeBits| match self.narrowing.of(way) {
+            _ if !self.effective.now.covers(way) => {
+                3 + u8::from(!self.effective.could_be_granted(&way.without(&self.effective.now)))
+            }
+            own if own == narrowed => 0,
+            Ok(_) => 1,
+            Err(_) => 2,
+        };
+        rule.ways().min_by_key(rank).unwrap_or_else(|| rule.first())
     }
 
     /// Whether the token has ended. No leeway: clients time their refresh by what we told them.

@@ -11,6 +11,7 @@ mod authorizer;
 mod balancer;
 mod blind;
 mod buffers;
+mod choices;
 mod cors;
 mod counts;
 mod crash;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rules::changes;
-use crate::config::{Config, RouteMeta};
+use crate::config::{Config, RouteMeta, RouteScopes};
 use crate::store::{ApiKey, ApiKeyState, Client, ClientOrigin, GrantFacts, Membership};
 use crate::token::{effective, standing};
 use crate::types::{RoleName, RouteId, ScopeBits, ScopeSet, Timestamp};
@@ -125,14 +125,26 @@ fn members(before: &Config, after: &Config, members: &[(String, Membership)]) ->
 /// Routes that need more, less, or are no more. What is needed more is what callers lose.
 fn routes(before: &Config, after: &Config) -> Vec<Impact> {
     let (old, new) = (listed(before), listed(after));
-    let needs = |meta: &RouteMeta| meta.scopes.clone().unwrap_or_default();
     let changed = old.iter().filter_map(|(id, meta)| match new.get(id) {
         None => Some(Impact::gone("route", format!("{id} ({})", meta.pattern))),
-        // Callers lose what is needed more, and gain what is needed no more.
-        Some(now) => Impact::of("route", format!("{id} ({})", meta.pattern), &needs(now), &needs(meta))
-            .map(|impact| Impact { effect: impact.effect.max(Effect::Narrows), ..impact }),
+        Some(now) => {
+            let [was, is] = [meta, now].map(|meta| meta.needs.clone().unwrap_or_default());
+            route(format!("{id} ({})", meta.pattern), &was, &is)
+        }
     });
     changed.collect()
+}
+
+/// What becomes of a route's callers: they lose what is needed more, and gain what is needed no more.
+fn route(what: String, was: &RouteScopes, is: &RouteScopes) -> Option<Impact> {
+    if was.has_choice() || is.has_choice() {
+        let effect = if is.admits(was) { Effect::Widens } else { Effect::Narrows };
+        let named = |needs: &RouteScopes| if needs.is_empty() { "nothing".to_owned() } else { needs.to_string() };
+        let text = format!("{what} needs {}, before: {}", named(is), named(was));
+        return (was != is).then(|| Impact::told(effect, "route", text));
+    }
+    let impact = Impact::of("route", what, is.all(), was.all())?;
+    Some(Impact { effect: impact.effect.max(Effect::Narrows), ..impact })
 }
 
 fn listed(config: &Config) -> BTreeMap<&RouteId, &RouteMeta> {

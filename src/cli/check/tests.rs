@@ -159,7 +159,8 @@ fn what_a_route_asks_for_beside_scopes_is_named() {
     let account = format!("{plain}\norg_captures = [\"account\"]");
     let index = format!("{plain}\norg_captures = [\"index\"]");
     let more = "scopes = [\"things:read\", \"things:write\"]";
-    let cases: [(&str, &str, Effect, &str); 9] = [
+    let one = "scopes_any = [\"things:read\", \"things:write\"]";
+    let cases: [(&str, &str, Effect, &str); 13] = [
         (plain, "public = true", Widens, "plain.thing is open to everybody"),
         ("public = true", plain, Narrows, "plain.thing is open to those with a token only"),
         (plain, &account, Narrows, "plain.thing names the organization elsewhere in its path"),
@@ -169,6 +170,10 @@ fn what_a_route_asks_for_beside_scopes_is_named() {
         (plain, &format!("{plain}\nblind_to = [\"header\"]"), Changes, "plain.thing does without other ways"),
         (plain, more, Narrows, "plain.thing (/{account}/{index}/thing)"),
         (more, plain, Widens, "plain.thing (/{account}/{index}/thing)"),
+        (plain, one, Widens, "thing) needs one of things:read, things:write, before: things:read"),
+        (more, one, Widens, "thing) needs one of things:read, things:write, before: things:read things:write"),
+        (one, plain, Narrows, "thing) needs things:read, before: one of things:read, things:write"),
+        (one, more, Narrows, "thing) needs things:read things:write, before: one of"),
     ];
     for (before, after, effect, what) in cases {
         let of = |line: &str| config(&PLAIN.replacen(plain, line, 1));

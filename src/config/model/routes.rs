@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::TemplateHeader;
+use super::{RouteScopes, ScopeRule, TemplateHeader};
 use crate::config::{Enforce, IndexBody, Per, RouteErrors, RouteUpgrade, TellMode};
-use crate::types::{RouteId, ScopeBits, ScopeSet};
+use crate::types::RouteId;
 
 /// A rule inside an API.
 #[derive(Debug)]
@@ -87,12 +87,12 @@ pub struct Rate {
 }
 
 /// Who may use a route. There is no default: a rule says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Anybody, without a token.
     Public,
-    /// Who holds all of these scopes.
-    Scopes(ScopeBits),
+    /// Who holds these scopes.
+    Scopes(ScopeRule),
 }
 
 /// A route as people read it.
@@ -105,7 +105,7 @@ pub struct RouteMeta {
     /// Its methods.
     pub methods: Vec<http::Method>,
     /// What it needs; `None` for a public one.
-    pub scopes: Option<ScopeSet>,
+    pub needs: Option<RouteScopes>,
     /// Whether API keys are taken there.
     pub keys: bool,
     /// Whether a client certificate must be shown.

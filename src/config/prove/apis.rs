@@ -184,8 +184,8 @@ impl Prover<'_> {
         found: &mut Findings<'_>,
     ) -> (ApiKind, Rules, ScopeSet) {
         let rules = routes::http(raw, pack, (tenancy, every), (at, self.catalogue), found);
-        let open = rules.listing.iter().filter(|route| route.closed.is_none()).filter_map(|route| route.scopes.as_ref());
-        let needed = open.fold(ScopeSet::default(), |all, scopes| all.union(scopes));
+        let open = rules.listing.iter().filter(|route| route.closed.is_none()).filter_map(|route| route.needs.as_ref());
+        let needed = open.fold(ScopeSet::default(), |all, needs| all.union(&needs.every()));
         let advertised = self.public(&needed);
         (ApiKind::Http, rules, advertised)
     }

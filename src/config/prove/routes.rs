@@ -12,7 +12,8 @@ use crate::config::error::KeyPath;
 use crate::config::own_api::{self, Needs};
 use crate::config::pack::RawPack;
 use crate::config::raw::{RawApi, RawChange, RawOverride, RawRoute};
-use crate::config::{Access, Catalogue, Route, RouteMeta, RouteTimeouts, Tenancy, Traffic};
+use crate::config::written::Written;
+use crate::config::{Access, Catalogue, Route, RouteMeta, RouteScopes, RouteTimeouts, Tenancy, Traffic};
 use crate::routing::{Lookup, MethodSet, Pattern, RouteTable, Segment, conflicts};
 use crate::types::{ApiName, RouteId, ScopeBits, ScopeSet, ScopeToken};
 
@@ -130,6 +131,7 @@ fn samples(pattern: &Pattern) -> Vec<String> {
 fn changed(route: &RawRoute, change: &RawChange) -> RawRoute {
     RawRoute {
         scopes: change.scopes.clone().unwrap_or_else(|| route.scopes.clone()),
+        scopes_any: change.scopes_any.clone().or_else(|| route.scopes_any.clone()),
         keys: change.keys.unwrap_or(route.keys),
         client_certificate: change.client_certificate.or(route.client_certificate),
         rates: change.rates.clone().unwrap_or_else(|| route.rates.clone()),
@@ -162,6 +164,7 @@ pub(super) fn mcp(
     // This pattern is the mount itself; below it nothing answers.
     let pattern = Pattern::parse("/").map_err(|e| found.error(at, e, "report this")).ok();
     let id = RouteId::parse(&format!("{name}.mcp")).ok();
+    let needs = RouteScopes::from(invoke.clone());
     let draft = pattern.zip(id).map(|(pattern, id)| Draft {
         at: at.clone(),
         pattern,
@@ -169,7 +172,7 @@ pub(super) fn mcp(
             id: id.clone(),
             pattern: String::new(),
             methods: vec![Method::POST, Method::GET, Method::DELETE],
-            scopes: Some(invoke.clone()),
+            needs: Some(needs.clone()),
             keys: false,
             client_certificate: every.client_certificate,
             closed: None,
@@ -178,7 +181,7 @@ pub(super) fn mcp(
             client_certificate: every.client_certificate,
             max_body: every.max_body,
             timeouts: every.timeouts,
-            ..plain(id, Access::Scopes(catalogue.bits(invoke)))
+            ..plain(id, Access::Scopes(catalogue.rule(&needs)))
         },
     });
     rules(draft.into_iter().collect(), found)
@@ -215,21 +218,21 @@ const fn plain(id: RouteId, access: Access) -> Route {
 pub(super) fn own(name: &ApiName, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> Rules {
     let mut drafts = Vec::new();
     for rule in own_api::RULES {
-        let scopes = match rule.needs {
+        let needs = match rule.needs {
             Needs::Nothing => None,
-            Needs::Token => Some(ScopeSet::default()),
-            Needs::Scope(scope) => Some(std::iter::once(ScopeToken::from(scope)).collect()),
+            Needs::Token => Some(RouteScopes::default()),
+            Needs::Scope(scope) => Some(RouteScopes::from(std::iter::once(ScopeToken::from(scope)).collect::<ScopeSet>())),
         };
         let pattern = Pattern::parse(rule.pattern).map_err(|e| found.error(at, e, "report this")).ok();
         let id = RouteId::parse(&format!("{name}.{}", rule.id)).ok();
         let method = Method::from_bytes(rule.method.as_bytes()).ok();
         let Some(((pattern, id), method)) = pattern.zip(id).zip(method) else { continue };
-        let access = scopes.as_ref().map_or(Access::Public, |scopes| Access::Scopes(catalogue.bits(scopes)));
+        let access = needs.as_ref().map_or(Access::Public, |needs| Access::Scopes(catalogue.rule(needs)));
         let meta = RouteMeta {
             id: id.clone(),
             pattern: rule.pattern.to_owned(),
             methods: vec![method],
-            scopes,
+            needs,
             keys: false,
             client_certificate: false,
             closed: None,
@@ -246,12 +249,7 @@ fn draft(
     (at, catalogue): (&KeyPath, &Catalogue),
     found: &mut Findings<'_>,
 ) -> Option<Draft> {
-    let scopes = known(&raw.scopes, &at.key("scopes"), catalogue, found);
-    match (raw.public, raw.scopes.is_empty()) {
-        (true, false) => found.error(at.key("public"), "contradicts scopes", "keep public = true or scopes, not both"),
-        (false, true) => found.error(at.key("scopes"), "is missing", "name what a token needs, or say public = true"),
-        (true, true) | (false, false) => {}
-    }
+    let needs = needs(raw, (at, catalogue), found);
     if raw.public && raw.keys {
         found.error(at.key("keys"), "contradicts public", "a public route asks for no credential; keep one of the two");
     }
@@ -291,7 +289,7 @@ fn draft(
     limits::cap(raw.max_concurrent, at, found);
     let client_certificate = raw.client_certificate.unwrap_or(every.client_certificate);
     let timeouts = upstreams::route_timeouts(&raw.timeouts, &at.key("timeouts"), found);
-    let access = if raw.public { Access::Public } else { Access::Scopes(catalogue.bits(&scopes)) };
+    let access = if raw.public { Access::Public } else { Access::Scopes(catalogue.rule(&needs)) };
     let id = id?;
     Some(Draft {
         at: at.clone(),
@@ -300,7 +298,7 @@ fn draft(
             id: id.clone(),
             pattern: raw.pattern.clone(),
             methods,
-            scopes: (!raw.public).then_some(scopes),
+            needs: (!raw.public).then_some(needs),
             keys: raw.keys,
             client_certificate,
             closed: None,
@@ -331,6 +329,27 @@ fn draft(
     })
 }
 
+/// What a token needs for a route.
+fn needs(raw: &RawRoute, (at, catalogue): (&KeyPath, &Catalogue), found: &mut Findings<'_>) -> RouteScopes {
+    let all = known(&raw.scopes, &at.key("scopes"), catalogue, found);
+    match (raw.public, raw.scopes.is_empty() && raw.scopes_any.is_none()) {
+        (true, false) => found.error(at.key("public"), "contradicts scopes", "keep public = true or scopes, not both"),
+        (false, true) => found.error(at.key("scopes"), "is missing", "name what a token needs, or say public = true"),
+        (true, true) | (false, false) => {}
+    }
+    let Some(listed) = &raw.scopes_any else { return all.into() };
+    let at = at.key("scopes_any");
+    if listed.is_empty() {
+        found.error(&at, "is empty, so nobody could use the route", "name scopes of which one is enough, or leave it out");
+    }
+    for (i, Written(scope)) in listed.numbered().filter(|(_, Written(scope))| all.contains(scope)) {
+        let problem = format!("{scope} is in scopes too, so that the others change nothing");
+        found.error(at.index(i), problem, "name it in scopes, where all are needed, or here, where one is enough");
+    }
+    let any = known(listed, &at, catalogue, found);
+    RouteScopes::new(all, listed.iter().map(|Written(scope)| scope).filter(|scope| any.contains(scope)).cloned().collect())
+}
+
 /// An operation becomes a segment of a path.
 fn operation(raw: &RawRoute, at: &KeyPath, found: &mut Findings<'_>) {
     let plain = |o: &String| !o.is_empty() && o.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -359,8 +378,8 @@ fn rules(drafts: Vec<Draft>, found: &mut Findings<'_>) -> Rules {
     let mut listing = Vec::new();
     let mut entries = Vec::new();
     for draft in drafts {
-        if let Access::Scopes(bits) = draft.route.access {
-            used = used | bits;
+        if let Access::Scopes(rule) = &draft.route.access {
+            used = used | rule.every();
         }
         let methods = MethodSet::parse(draft.meta.methods.iter().map(Method::as_str)).unwrap_or(MethodSet::EMPTY);
         entries.push((draft.pattern, methods, Arc::new(draft.route)));

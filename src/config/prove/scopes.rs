@@ -195,8 +195,8 @@ pub(super) fn narrowable(apis: &[Proved]) -> ScopeBits {
             continue;
         }
         for (_, _, route) in proved.api.routes.iter() {
-            if let (Access::Scopes(needed), Some(_)) = (&route.access, route.enforce.filter(|how| *how != Enforce::Nothing)) {
-                read = read | *needed;
+            if let (Access::Scopes(rule), Some(_)) = (&route.access, route.enforce.filter(|how| *how != Enforce::Nothing)) {
+                read = read | rule.every();
             }
         }
     }

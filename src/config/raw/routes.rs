@@ -27,7 +27,9 @@ pub struct RawRoute {
     /// What a token needs: all of these scopes.
     #[serde(default)]
     pub scopes: List<Written<ScopeToken>>,
-    /// Whether it is open to anybody, without a token. It must not have scopes then.
+    /// Scopes of which a token needs one, whichever it is, besides all of `scopes`.
+    pub scopes_any: Option<List<Written<ScopeToken>>>,
+    /// Whether it is open to anybody, without a token. It must have neither `scopes` nor `scopes_any` then.
     #[serde(default)]
     pub public: bool,
     /// Whether API keys are taken here, beside access tokens: for routes that applications push to.
@@ -157,6 +159,8 @@ pub enum RawOverride {
 pub struct RawChange {
     /// What a token needs instead: all of these scopes.
     pub scopes: Option<List<Written<ScopeToken>>>,
+    /// Scopes of which a token needs one instead, besides all of `scopes`.
+    pub scopes_any: Option<List<Written<ScopeToken>>>,
     /// Whether API keys are taken here.
     pub keys: Option<bool>,
     /// Whether a caller must have shown a client certificate.

@@ -219,6 +219,59 @@ fn our_own_api_is_always_there_and_advertises_nothing() {
 }
 
 #[test]
+fn a_scope_of_which_one_is_enough_counts_wherever_scopes_do() {
+    let (config, warnings) = parse(
+        r#"
+        scopes = { "a:read".description = "A", "b:read".description = "B", "c:read".description = "C" }
+        upstreams = [{ name = "u", endpoints = ["http://h"] }]
+        [[apis]]
+        name = "things"
+        mount = "/things"
+        upstream = "u"
+        routes = [
+          { id = "things.one", match = "/one", methods = ["GET"], scopes_any = ["b:read", "a:read"], enforce = "promql_query" },
+          { id = "things.two", match = "/two", methods = ["POST"], scopes = ["c:read"], scopes_any = ["b:read"], keys = true },
+        ]
+        [roles.reader]
+        permissions = ["b:read"]
+        selectors."b:read" = { team = "a" }
+        "#,
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
+    assert!(warnings.is_empty(), "all of them are used: {warnings:?}");
+    let matrix = Matrix::new(&config, &warnings).to_string();
+    let line = |start: &str| matrix.lines().find(|line| line.starts_with(start)).map(ToOwned::to_owned).unwrap_or_default();
+    assert!(line("things  ").ends_with("one of b:read, a:read"), "{matrix}");
+    assert!(matrix.contains("c:read and one of b:read (or an API key)"), "{matrix}");
+    assert!(line("a:read").ends_with("things.one") && line("b:read").ends_with("things.one things.two"), "{matrix}");
+    assert_eq!(config.apis[0].advertised.to_string(), "a:read b:read c:read");
+    assert_eq!(config.catalogue.scopes(&config.key_scopes()).to_string(), "b:read c:read");
+}
+
+/// Of a route of a pack each of the two can be changed by itself.
+#[test]
+fn an_override_says_of_which_scopes_one_is_enough() {
+    let needs = |change: &str| {
+        let (config, _) = parse(&format!(
+            r#"
+            upstreams = [{{ name = "u", endpoints = ["http://h"] }}]
+            [[apis]]
+            name = "p"
+            mount = "/p"
+            upstream = "u"
+            pack = "prometheus"
+            overrides = {{ query = {{ {change} }} }}
+            "#
+        ))
+        .unwrap_or_else(|e| panic!("{e}"));
+        let route = config.apis[0].listing.iter().find(|r| r.id.as_str() == "p.query").expect("the route");
+        route.needs.as_ref().expect("scopes").to_string()
+    };
+    assert_eq!(needs("scopes_any = [\"rules:read\", \"alerts:read\"]"), "metrics:read and one of rules:read, alerts:read");
+    assert_eq!(needs("scopes = [], scopes_any = [\"rules:read\", \"metrics:read\"]"), "one of rules:read, metrics:read");
+}
+
+#[test]
 fn the_matrix_shows_routes_scopes_and_warnings() {
     let (config, warnings) = parse(
         r#"

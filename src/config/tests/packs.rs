@@ -33,10 +33,10 @@ fn needs(config: &Config, method: &Method, path: &str) -> (String, Option<RouteI
     match config.apis[0].routes.lookup(path, method) {
         Lookup::Found { route, captures } => {
             let reserved = |c: &String| captures.value(c).is_some_and(|value| value.starts_with('_'));
-            let needs = match route.access {
+            let needs = match &route.access {
                 _ if route.index_captures.iter().any(reserved) => "reserved".to_owned(),
                 Access::Public => "public".to_owned(),
-                Access::Scopes(bits) => config.catalogue.scopes(&bits).to_string(),
+                Access::Scopes(rule) => config.catalogue.scopes(&rule.every()).to_string(),
             };
             (needs, Some(route.id.clone()))
         }

@@ -46,8 +46,7 @@ impl<'a> Given<'a> {
         let plain = config.apis.iter().filter(|api| matches!(api.kind, ApiKind::Http));
         let all = plain.flat_map(|api| api.listing.iter().map(move |route| (&**api, route)));
         let usable = all.filter(|(_, route)| route.closed.is_none()).filter(|(_, route)| {
-            let needed = route.scopes.as_ref().map(|scopes| config.catalogue.bits(scopes));
-            needed.is_some_and(|bits| self.application.now.covers(&bits))
+            route.needs.as_ref().is_some_and(|needs| config.catalogue.rule(needs).admits(&self.application.now))
         });
         let by_method = usable.flat_map(|(api, route)| {
             let methods = [Method::GET, Method::POST].into_iter().filter(|method| route.methods.contains(method));

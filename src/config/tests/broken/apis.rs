@@ -55,6 +55,31 @@ fn mistakes_inside_an_api_have_their_path() {
 }
 
 #[test]
+fn mistakes_about_scopes_of_which_one_is_enough_have_their_path() {
+    let route = |keys: &str| {
+        let scopes = "[scopes.\"a:read\"]\ndescription = \"A\"\n[scopes.\"b:read\"]\ndescription = \"B\"\n";
+        let head =
+            "[[apis]]\nname = \"a\"\nmount = \"/a\"\nupstream = \"u\"\n[[apis.routes]]\nmatch = \"/a\"\nmethods = [\"GET\"]";
+        format!("{}{scopes}{head}\n{keys}\n", super::UPSTREAM)
+    };
+    let table: &[(&str, &[&str])] = &[
+        ("scopes_any = [\"a:read\", \"b:read\"]", &[]),
+        ("scopes = [\"a:read\"]\nscopes_any = [\"b:read\"]", &[]),
+        ("", &["scopes"]),
+        ("scopes_any = []", &["scopes_any"]),
+        ("scopes = [\"a:read\"]\nscopes_any = []", &["scopes_any"]),
+        ("scopes = [\"a:read\"]\nscopes_any = [\"b:read\", \"a:read\"]", &["scopes_any[1]"]),
+        ("scopes_any = [\"a:read\", \"a:read\"]", &["scopes_any[1]"]),
+        ("scopes_any = [\"a:read\", \"c:read\"]", &["scopes_any[1]"]),
+        ("public = true\nscopes_any = [\"a:read\"]", &["public"]),
+    ];
+    for (keys, expected) in table {
+        let expected: Vec<_> = expected.iter().map(|key| format!("apis[0].routes[0].{key}")).collect();
+        assert_eq!(paths(&route(keys)), expected, "{keys}");
+    }
+}
+
+#[test]
 fn mistakes_in_what_an_api_says_of_its_routes_have_their_path() {
     let table: &[(&str, &[&str])] = &[
         ("max_concurrent = 0", &["max_concurrent"]),
