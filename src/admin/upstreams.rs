@@ -54,11 +54,13 @@ pub struct EndpointView {
     pub share_percent: u32,
     /// Its addresses.
     pub addresses: Vec<String>,
+    /// Those of them that could not be reached or failed requests, and are left to the others for a while.
+    pub left_out: Vec<String>,
     /// Requests that it answered.
     pub answered: u64,
     /// Requests that it failed.
     pub failed: u64,
-    /// How often it was ejected.
+    /// How often it, or an address of its name, was ejected.
     pub ejections: u64,
     /// Requests under way.
     pub in_flight: u32,

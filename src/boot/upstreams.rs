@@ -233,6 +233,7 @@ fn endpoint_view(pool: &Pool, member: &Member, weight: u32, now: Timestamp) -> E
         ejected_until,
         share_percent: u32::try_from(member.share(pool.upstream().slow_start, now) / 10).unwrap_or(100),
         addresses: member.addresses().known().iter().map(ToString::to_string).collect(),
+        left_out: member.addresses().left_out(now).iter().map(ToString::to_string).collect(),
         answered: tally.answered,
         failed: tally.failed,
         ejections: tally.ejections,

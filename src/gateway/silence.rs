@@ -85,7 +85,7 @@ impl Inquiry<'_> {
             let upstream = attempt.pool().upstream();
             let spans = Spans::of(&upstream.timeouts, &self.permit.rule().timeouts, Coming::Whole);
             let head = self.head(silence, &attempt).map_err(|e| self.unread(&Unanswered::from(e)))?;
-            match fleet.ask(&attempt, head, &spans, (self.memory, self.now)).await {
+            match fleet.ask(&mut attempt, head, &spans, (self.memory, self.now)).await {
                 Ok(answer) => {
                     attempt.answered(answer.status, || (self.caller(), self.now));
                     return Ok(answer);

@@ -72,9 +72,9 @@ pub(super) async fn peer(front: &Front, session: &mut Session, ctx: &mut Ctx) ->
         let until = Watched { first, total: left(spans.total), idle: spans.idle, stream, body };
         forwarding.watch = cut.map(|cut| Watch::start(cut, hang_up, until));
     }
-    match attempt.pool().peer(attempt.index(), forwarding.reached, &spans, now).await {
+    match attempt.peer(forwarding.reached, &spans, now).await {
         Ok(mut peer) => {
-            forwarding.reached = peer.address().as_inet().copied();
+            forwarding.reached = attempt.address();
             peer.options.read_timeout = Some(longest.map_or(spans.read, |left| left.min(spans.read)));
             protocol::fit(&mut peer, forwarding, session.req_header());
             forwarding.attempt = Some(attempt);

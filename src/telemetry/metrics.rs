@@ -265,7 +265,11 @@ impl Default for Metrics {
                 "Requests that the endpoint answered or failed",
                 &["upstream", "endpoint", "outcome"],
             ),
-            endpoint_ejections: b.counters("tollgate_upstream_ejections_total", "How often the endpoint was ejected", endpoint),
+            endpoint_ejections: b.counters(
+                "tollgate_upstream_ejections_total",
+                "How often the endpoint, or an address of its name, was ejected",
+                endpoint,
+            ),
             upstream_circuit_open: b.gauges(
                 "tollgate_upstream_circuit_open",
                 "1 while it is not asked, as no connection could be had",

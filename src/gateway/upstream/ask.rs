@@ -80,7 +80,7 @@ impl Asking {
     /// Asks over a connection of its own. `head` has no body, and its path is the endpoint's.
     pub(super) async fn ask(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         head: RequestHeader,
         spans: &Spans,
         (memory, now): (&Arc<Memory>, Timestamp),
@@ -96,12 +96,12 @@ impl Asking {
 
 async fn exchange(
     connector: &Connector,
-    attempt: &Attempt,
+    attempt: &mut Attempt,
     mut head: RequestHeader,
     spans: &Spans,
     (memory, now): (&Arc<Memory>, Timestamp),
 ) -> Result<Answer, Unanswered> {
-    let peer = attempt.pool().peer(attempt.index(), None, spans, now).await?;
+    let peer = attempt.peer(None, spans, now).await?;
     if attempt.pool().upstream().protocol == UpstreamProtocol::Http2 {
         absolute(&mut head, attempt)?;
     }

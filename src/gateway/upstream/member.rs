@@ -1,14 +1,15 @@
 //! What is known about one endpoint: how it does, how much it has to do, whether it is asked at all.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use pingora_core::upstreams::peer::Tracing;
 
 use super::names::{Addresses, Resolver};
-use super::streak::{Failure, Streak};
+use super::standing::Standing;
+use super::streak::Failure;
 use crate::config::{Checks, Ejection, Endpoint};
 use crate::types::Timestamp;
 
@@ -16,8 +17,6 @@ use crate::types::Timestamp;
 const FIRST_SHARE: u64 = 100;
 const WHOLE_SHARE: u64 = 1_000;
 const NEVER: i64 = i64::MIN;
-/// Doublings of an ejection that are counted.
-const MOST_DOUBLINGS: u32 = 16;
 
 /// One endpoint of a pool.
 #[derive(Debug)]
@@ -27,12 +26,7 @@ pub struct Member {
     addresses: Addresses,
     in_flight: AtomicU32,
     connections: Arc<AtomicI64>,
-    /// Failures in a row, and whether there are any.
-    failures: Mutex<Streak>,
-    failing: AtomicBool,
-    ejected_until: AtomicI64,
-    ejected_for: AtomicI64,
-    doublings: AtomicU32,
+    standing: Standing,
     health: AtomicU8,
     streak: AtomicU32,
     back_at: AtomicI64,
@@ -60,7 +54,7 @@ pub struct Tally {
     pub answered: u64,
     /// Requests that it failed.
     pub failed: u64,
-    /// How often it was ejected.
+    /// How often it, or an address of its name, was ejected.
     pub ejections: u64,
     /// Requests under way.
     pub in_flight: u32,
@@ -82,11 +76,7 @@ impl Member {
             addresses,
             in_flight: AtomicU32::new(0),
             connections: Arc::default(),
-            failures: Mutex::default(),
-            failing: AtomicBool::new(false),
-            ejected_until: AtomicI64::new(NEVER),
-            ejected_for: AtomicI64::new(0),
-            doublings: AtomicU32::new(0),
+            standing: Standing::default(),
             health: AtomicU8::new(UNKNOWN),
             streak: AtomicU32::new(0),
             back_at: AtomicI64::new(comes_at.map_or(NEVER, Timestamp::millis)),
@@ -100,20 +90,16 @@ impl Member {
     /// Whether it is asked at `now`.
     #[must_use]
     pub fn condition(&self, now: Timestamp) -> Condition {
-        let until = self.ejected_until.load(Ordering::Acquire);
         if self.health.load(Ordering::Acquire) == ILL {
-            Condition::Unhealthy
-        } else if self.is_ejected(now) {
-            Condition::Ejected(Timestamp::from_millis(until))
-        } else {
-            Condition::Up
+            return Condition::Unhealthy;
         }
+        self.standing.ejected_until().filter(|_| self.is_ejected(now)).map_or(Condition::Up, Condition::Ejected)
     }
 
     /// Its share at `now`, in thousandths of its weight: little after it came back, and growing.
     #[must_use]
     pub fn share(&self, slow_start: Duration, now: Timestamp) -> u64 {
-        let back = self.back_at.load(Ordering::Acquire).max(self.ejected_until.load(Ordering::Acquire));
+        let back = self.back_at.load(Ordering::Acquire).max(self.standing.ejected_until().map_or(NEVER, Timestamp::millis));
         if back == NEVER || back > now.millis() {
             return WHOLE_SHARE;
         }
@@ -149,47 +135,36 @@ impl Member {
         self.connections.load(Ordering::Relaxed) - i64::from(self.in_flight.load(Ordering::Relaxed)) < i64::from(most)
     }
 
-    /// It answered a request.
-    pub(super) fn succeeded(&self) {
+    /// It answered a request, at this address of its name where that is known.
+    pub(super) fn succeeded(&self, at: Option<SocketAddr>) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        // It is not most of the time: then nothing shared is written.
-        if self.failing.load(Ordering::Relaxed) {
-            self.forget_failures();
+        self.standing.succeeded();
+        if let Some(address) = at {
+            self.addresses.succeeded(address);
         }
     }
 
     /// It failed a request; says whether the failures in a row are enough to eject it.
     pub(super) fn failed(&self, failure: Failure, ejection: &Ejection, now: Timestamp) -> bool {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        let mut streak = self.failures.lock();
-        self.failing.store(true, Ordering::Relaxed);
-        streak.add(failure, ejection, now)
-    }
-
-    fn forget_failures(&self) {
-        let mut streak = self.failures.lock();
-        *streak = Streak::default();
-        self.failing.store(false, Ordering::Relaxed);
+        self.standing.failed(failure, ejection, now)
     }
 
     pub(super) fn is_ejected(&self, now: Timestamp) -> bool {
-        let left = self.ejected_until.load(Ordering::Acquire).saturating_sub(now.millis());
-        // A clock that went back makes no ejection longer.
-        left > 0 && left <= self.ejected_for.load(Ordering::Acquire)
+        self.standing.is_ejected(now)
     }
 
     /// Leaves it out for a while, longer each time unless the last time is long ago.
     pub(super) fn eject(&self, ejection: &Ejection, now: Timestamp) -> Timestamp {
-        let last = self.ejected_until.load(Ordering::Acquire);
-        let recently = last != NEVER && now.since(Timestamp::from_millis(last)) < ejection.longest;
-        let doublings = if recently { (self.doublings.load(Ordering::Acquire) + 1).min(MOST_DOUBLINGS) } else { 0 };
-        self.doublings.store(doublings, Ordering::Release);
-        let until = now.plus((ejection.base * 2_u32.pow(doublings)).min(ejection.longest));
-        self.forget_failures();
-        self.ejected_for.store(until.millis() - now.millis(), Ordering::Release);
-        self.ejected_until.store(until.millis(), Ordering::Release);
         self.ejections.fetch_add(1, Ordering::Relaxed);
-        until
+        self.standing.eject(ejection, now)
+    }
+
+    /// The same of the address that failed it; says until when that one is left to the others, where it was ejected by this.
+    pub(super) fn failed_at(&self, at: SocketAddr, failure: Failure, ejection: &Ejection, now: Timestamp) -> Option<Timestamp> {
+        let until = self.addresses.failed(at, failure, ejection, now)?;
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+        Some(until)
     }
 
     /// Whether a check is due; who is told so makes it.

@@ -16,6 +16,7 @@ pub mod names;
 mod peer;
 pub mod places;
 pub mod pool;
+mod standing;
 mod streak;
 pub mod upgrade;
 mod watch;
@@ -137,7 +138,7 @@ impl Fleet {
     /// When it does not answer, or with more than such an answer has.
     pub async fn ask(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         head: RequestHeader,
         spans: &Spans,
         (memory, now): (&Arc<Memory>, Timestamp),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::NoPeer;
-use crate::config::Endpoint;
+use super::standing::{Absence, Standing};
+use super::streak::Failure;
+use crate::config::{Ejection, Endpoint};
 use crate::types::{Chain, Timestamp};
 
 /// How long a name that did not resolve is not asked for again by requests.
@@ -47,8 +49,21 @@ impl Resolver for SystemResolver {
 #[derive(Debug)]
 struct Known {
     address: SocketAddr,
-    /// Until when it is left to the others, milliseconds since the epoch.
-    out_until: AtomicI64,
+    /// It can't be reached, or failed a check.
+    away: Absence,
+    /// How it does what it is asked.
+    standing: Standing,
+}
+
+impl Known {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, away: Absence::default(), standing: Standing::default() }
+    }
+
+    /// Whether it is left to the others of its name.
+    fn is_out(&self, now: Timestamp) -> bool {
+        self.away.lasts(now) || self.standing.is_ejected(now)
+    }
 }
 
 /// The addresses of one endpoint.
@@ -58,7 +73,11 @@ pub struct Addresses {
     port: u16,
     /// Written as a number: there is nothing to resolve.
     literal: Option<SocketAddr>,
-    known: ArcSwapOption<Vec<Known>>,
+    known: ArcSwapOption<Vec<Arc<Known>>>,
+    /// Whether any of them ever failed a request: until then nobody looks which one answered.
+    troubled: AtomicBool,
+    /// Held while it is decided which one is ejected, so that never more than half are.
+    ejecting: parking_lot::Mutex<()>,
     /// Counts what was picked, so that each address has its turn.
     next: AtomicUsize,
     /// When it was asked for last, milliseconds since the epoch.
@@ -77,6 +96,8 @@ impl Addresses {
             port: endpoint.port,
             literal: endpoint.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, endpoint.port)),
             known: ArcSwapOption::empty(),
+            troubled: AtomicBool::new(false),
+            ejecting: parking_lot::Mutex::new(()),
             next: AtomicUsize::new(0),
             asked: AtomicI64::new(i64::MIN),
             turn: Mutex::const_new(()),
@@ -113,8 +134,42 @@ impl Addresses {
     pub fn leave_out(&self, address: SocketAddr, now: Timestamp) {
         let all = self.known.load();
         if let Some(known) = all.iter().flat_map(|all| all.iter()).find(|k| k.address == address) {
-            known.out_until.store(now.plus(LEFT_OUT).millis(), Ordering::Release);
+            known.away.begin(LEFT_OUT, now);
         }
+    }
+
+    /// An address answered a request.
+    pub(super) fn succeeded(&self, address: SocketAddr) {
+        if !self.troubled.load(Ordering::Acquire) {
+            return;
+        }
+        let all = self.known.load();
+        if let Some(known) = all.iter().flat_map(|all| all.iter()).find(|k| k.address == address) {
+            known.standing.succeeded();
+        }
+    }
+
+    /// An address failed a request. After enough of them in a row it is left to the others of its name for a while, never more than
+    /// half of those that can be reached; says until when, where this was the one.
+    pub(super) fn failed(&self, address: SocketAddr, failure: Failure, ejection: &Ejection, now: Timestamp) -> Option<Timestamp> {
+        let all = self.known.load_full()?;
+        let known = all.iter().find(|k| k.address == address).filter(|_| all.len() > 1)?;
+        self.troubled.store(true, Ordering::Release);
+        if !known.standing.failed(failure, ejection, now) {
+            return None;
+        }
+        let _turn = self.ejecting.lock();
+        let there = all.iter().filter(|k| k.address == address || !k.away.lasts(now));
+        let ejected = there.clone().filter(|k| k.standing.is_ejected(now)).count();
+        let may = !known.standing.is_ejected(now) && (ejected + 1) * 2 <= there.count();
+        may.then(|| known.standing.eject(ejection, now))
+    }
+
+    /// Those that are left to the others.
+    #[must_use]
+    pub fn left_out(&self, now: Timestamp) -> Vec<SocketAddr> {
+        let all = self.known.load();
+        all.iter().flat_map(|all| all.iter()).filter(|k| k.is_out(now)).map(|k| k.address).collect()
     }
 
     /// Asks again when the answer is older than `believed`. A name that no longer resolves keeps its last addresses.
@@ -142,12 +197,11 @@ impl Addresses {
             return Err(io::ErrorKind::NotFound.into());
         }
         let before = self.known.load();
-        let out_until = |address: SocketAddr| {
+        let known = |address: SocketAddr| {
             let known = before.iter().flat_map(|all| all.iter()).find(|k| k.address == address);
-            known.map_or(i64::MIN, |k| k.out_until.load(Ordering::Acquire))
+            known.map_or_else(|| Arc::new(Known::new(address)), Arc::clone)
         };
-        let found = found.into_iter().map(|address| Known { address, out_until: AtomicI64::new(out_until(address)) });
-        self.known.store(Some(Arc::new(found.collect())));
+        self.known.store(Some(Arc::new(found.into_iter().map(known).collect())));
         Ok(())
     }
 
@@ -160,12 +214,8 @@ impl Addresses {
         let all = known.as_deref()?;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let in_turn = || (0..all.len()).map(move |i| &all[turn.wrapping_add(i) % all.len()]);
-        let fresh = |k: &&Known| Some(k.address) != tried;
-        let is_in = |k: &&Known| {
-            // A clock that went back must not leave an address out for long.
-            let left = k.out_until.load(Ordering::Acquire).saturating_sub(now.millis());
-            left <= 0 || Duration::from_millis(left.unsigned_abs()) > LEFT_OUT
-        };
+        let fresh = |k: &&Arc<Known>| Some(k.address) != tried;
+        let is_in = |k: &&Arc<Known>| !k.is_out(now);
         let best = in_turn().find(|k| fresh(k) && is_in(k)).or_else(|| in_turn().find(fresh)).or_else(|| in_turn().next());
         best.map(|k| k.address)
     }

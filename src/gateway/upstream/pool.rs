@@ -1,16 +1,19 @@
 //! The endpoints of one upstream, and whose turn it is.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use pingora::upstreams::peer::{HttpPeer, Peer as _};
 
 use super::NoPeer;
 use super::breaker::{Breaker, Change, Circuit, Pass, Refused};
 use super::budget::Budget;
 use super::member::{Condition, Member};
 use super::names::Resolver;
+use super::peer::Spans;
 use super::places::Places;
 use super::streak::{Caller, Failure};
 use crate::config::{Endpoint, Upstream};
@@ -198,7 +201,7 @@ impl Pool {
             .or_else(|| self.draw(now, fresh))
             .or_else(|| self.draw(now, |_| true));
         match index {
-            Some(index) => Ok(Attempt { pool: Arc::clone(self), index, pass, told: false }),
+            Some(index) => Ok(Attempt { pool: Arc::clone(self), index, at: None, pass, told: false }),
             None => Err(NoPeer::Full { upstream: self.upstream.name.clone() }),
         }
     }
@@ -244,8 +247,11 @@ impl Pool {
         u64::try_from((u128::from(point) * u128::from(total)) >> 64).unwrap_or(0)
     }
 
-    fn failed(&self, index: usize, failure: Failure, now: Timestamp) {
+    fn failed(&self, index: usize, at: Option<SocketAddr>, failure: Failure, now: Timestamp) {
         let (member, ejection) = (&self.members[index], &self.upstream.ejection);
+        if let Some((address, until)) = at.and_then(|at| Some((at, member.failed_at(at, failure, ejection, now)?))) {
+            tracing::warn!(upstream = %self.upstream.name, endpoint = %member.endpoint, %address, %until, "an address fails requests and is left to the others of its name for a while");
+        }
         if !member.failed(failure, ejection, now) {
             return;
         }
@@ -264,6 +270,8 @@ impl Pool {
 pub struct Attempt {
     pool: Arc<Pool>,
     index: usize,
+    /// Where the endpoint is asked, once that is known.
+    at: Option<SocketAddr>,
     /// What let it connect.
     pass: Pass,
     /// Whether the endpoint's part in it is known.
@@ -295,6 +303,22 @@ impl Attempt {
         &self.pool.upstream.endpoints[self.index]
     }
 
+    /// A peer for the endpoint: see [`Pool::peer`]. What is said of the attempt from now on is said of its address, too.
+    ///
+    /// # Errors
+    /// When the name does not resolve.
+    pub async fn peer(&mut self, tried: Option<SocketAddr>, spans: &Spans, now: Timestamp) -> Result<Box<HttpPeer>, NoPeer> {
+        let peer = self.pool.peer(self.index, tried, spans, now).await?;
+        self.at = peer.address().as_inet().copied();
+        Ok(peer)
+    }
+
+    /// Where the endpoint is asked, once that is known.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.at
+    }
+
     /// There is a connection to the endpoint. What comes over it is another matter.
     pub fn connected(&self) {
         self.pool.reached();
@@ -320,7 +344,7 @@ impl Attempt {
     /// Nothing bad was said of the endpoint until the end.
     pub fn settle(&mut self) {
         if !std::mem::replace(&mut self.told, true) {
-            self.member().succeeded();
+            self.member().succeeded(self.at);
         }
     }
 
@@ -346,7 +370,7 @@ impl Attempt {
 
     fn fails(&mut self, failure: Failure, now: Timestamp) {
         if !std::mem::replace(&mut self.told, true) {
-            self.pool.failed(self.index, failure, now);
+            self.pool.failed(self.index, self.at, failure, now);
         }
     }
 

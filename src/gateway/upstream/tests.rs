@@ -356,6 +356,90 @@ async fn every_address_of_a_name_has_its_turn() {
     assert_eq!(sent(None, 31).await, 50, "a clock that goes back leaves nobody out");
 }
 
+/// Asks `pool` once; says where. An address of `ill` fails the request, the others answer it.
+async fn asked(pool: &Arc<Pool>, ill: &[SocketAddr], now: Timestamp) -> SocketAddr {
+    let mut attempt = pool.choose(now, Tried::default()).expect("an endpoint");
+    attempt.peer(None, &briefly(), now).await.expect("a peer");
+    let address = attempt.address().expect("an address");
+    if ill.contains(&address) {
+        attempt.failed(now)
+    } else {
+        attempt.settle()
+    }
+    address
+}
+
+/// How many of a hundred requests each of these addresses gets.
+async fn turns(pool: &Arc<Pool>, all: &[SocketAddr], ill: &[SocketAddr], now: Timestamp) -> Vec<usize> {
+    let mut turns = vec![0; all.len()];
+    for _ in 0..100 {
+        let address = asked(pool, ill, now).await;
+        turns[all.iter().position(|a| *a == address).expect("one of them")] += 1;
+    }
+    turns
+}
+
+fn addresses<const N: usize>() -> [SocketAddr; N] {
+    std::array::from_fn(|i| SocketAddr::from(([192, 0, 2, u8::try_from(i + 1).expect("few")], 80)))
+}
+
+#[tokio::test]
+async fn an_address_that_fails_requests_is_left_to_the_others_of_its_name() {
+    let all = addresses::<2>();
+    let (pool, ill) = (named(all.to_vec()), &all[1..]);
+    assert_eq!(turns(&pool, &all, ill, at(0)).await, [97, 3], "after as many as eject it");
+    assert_eq!(pool.members()[0].addresses().left_out(at(0)), ill);
+    assert_eq!((pool.members()[0].condition(at(0)), pool.members()[0].tally().ejections), (Condition::Up, 1));
+    assert_eq!(turns(&pool, &all, ill, at(29)).await, [100, 0]);
+    pool.members()[0].addresses().refresh(Duration::from_secs(1), at(29)).await;
+    assert_eq!(turns(&pool, &all, ill, at(29)).await, [100, 0], "also when the name was resolved again");
+    assert_eq!(turns(&pool, &all, &[], at(30)).await, [50, 50], "it has its turn again");
+    assert_eq!(turns(&pool, &all, ill, at(31)).await, [97, 3]);
+    assert_eq!(turns(&pool, &all, &[], at(90)).await, [100, 0], "and is left out for longer the next time");
+    assert_eq!(turns(&pool, &all, &[], at(91)).await, [50, 50]);
+}
+
+#[tokio::test]
+async fn what_an_address_answers_well_is_not_held_against_it() {
+    let all = addresses::<2>();
+    let pool = named(all.to_vec());
+    for _ in 0..10 {
+        turns(&pool, &all, &[], at(0)).await;
+        for _ in 0..2 {
+            while asked(&pool, &all[1..], at(0)).await != all[1] {}
+        }
+    }
+    assert_eq!(pool.members()[0].addresses().left_out(at(0)), [], "two in a row are not three");
+}
+
+/// Of those that can be reached: to the others there may be no way at all.
+#[tokio::test]
+async fn never_more_than_half_of_the_addresses_are_left_out_for_failing() {
+    for (number, away, ejected) in [(1, 0, 0), (2, 0, 1), (3, 0, 1), (4, 0, 2), (4, 2, 1), (4, 3, 0)] {
+        let all = &addresses::<4>()[..number];
+        let pool = named(all.to_vec());
+        asked(&pool, &[], at(0)).await;
+        for address in &all[..away] {
+            pool.members()[0].addresses().leave_out(*address, at(0));
+        }
+        turns(&pool, all, all, at(0)).await;
+        assert_eq!(pool.members()[0].addresses().left_out(at(0)).len(), away + ejected, "{number} with {away} away");
+    }
+}
+
+#[tokio::test]
+async fn no_caller_alone_has_an_address_left_out() {
+    let all = addresses::<2>();
+    let pool = named(all.to_vec());
+    let ada = Caller::from(holders::Who::User { org: "acme", user: "ada" });
+    for _ in 0..100 {
+        let mut attempt = pool.choose(at(0), Tried::default()).expect("an endpoint");
+        attempt.peer(None, &briefly(), at(0)).await.expect("a peer");
+        attempt.answered(503, || (ada, at(0)));
+    }
+    assert_eq!(pool.members()[0].addresses().left_out(at(0)), []);
+}
+
 #[tokio::test]
 async fn a_name_is_well_while_one_of_its_addresses_is() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tollgate::gateway::upstream::Resolver;
 
-use super::{get, pair, send};
+use super::{get, pair, seen, send, send_from_many};
 use crate::harness::api::{HTTP2, OPEN};
 use crate::harness::grpc::{Collector, frame, rest};
 use crate::harness::http1::Conn;
@@ -77,6 +77,29 @@ async fn a_name_that_moves_is_followed_and_what_is_under_way_ends_where_it_began
         }
     })
     .await;
+    gw.running.stop().await;
+}
+
+/// Whether a request fails by its address is told behind one name, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_fails_requests_is_left_to_the_others_of_its_name() {
+    let (a, b, names) = (Upstream::start().await, Upstream::start().await, Arc::new(Names::default()));
+    names.are(&[&a, &b]);
+    let setup = pair(&["several.test:80".to_owned()], "ejection = { failures = 3, base = \"30s\", longest = \"5m\" }");
+    let gw = Gateway::start_with(Setup { resolver: Some(Arc::clone(&names) as _), ..setup }).await;
+    a.force(Some("fail"));
+    let first = send_from_many(&gw, 20).await;
+    assert_eq!(first.iter().filter(|s| **s == 500).count(), 3, "{first:?}");
+    assert_eq!(a.count(), 3);
+    let view = seen(&gw).await;
+    let endpoint = &view["endpoints"][0];
+    assert_eq!((&endpoint["condition"], &endpoint["ejections"]), (&"up".into(), &1.into()), "{endpoint}");
+    assert_eq!(endpoint["left_out"], serde_json::json!([a.address.to_string()]));
+    a.force(None);
+    gw.advance(30);
+    assert_eq!(send(&gw, 20).await, [200; 20]);
+    assert!(a.count() > 3, "it has its turn again");
+    assert_eq!(seen(&gw).await["endpoints"][0]["left_out"], serde_json::json!([]));
     gw.running.stop().await;
 }
 
