@@ -8,14 +8,11 @@ use std::time::Duration;
 use pingora_core::upstreams::peer::Tracing;
 
 use super::names::{Addresses, Resolver};
-use super::standing::Standing;
+use super::standing::{self, Standing};
 use super::streak::Failure;
 use crate::config::{Checks, Ejection, Endpoint};
 use crate::types::Timestamp;
 
-/// What an endpoint that just came back starts with, of a thousand parts of its weight.
-const FIRST_SHARE: u64 = 100;
-const WHOLE_SHARE: u64 = 1_000;
 const NEVER: i64 = i64::MIN;
 
 /// One endpoint of a pool.
@@ -99,13 +96,9 @@ impl Member {
     /// Its share at `now`, in thousandths of its weight: little after it came back, and growing.
     #[must_use]
     pub fn share(&self, slow_start: Duration, now: Timestamp) -> u64 {
-        let back = self.back_at.load(Ordering::Acquire).max(self.standing.ejected_until().map_or(NEVER, Timestamp::millis));
-        if back == NEVER || back > now.millis() {
-            return WHOLE_SHARE;
-        }
-        let (since, whole) = (now.since(Timestamp::from_millis(back)).as_millis(), slow_start.as_millis().max(1));
-        let share = u64::try_from(since.saturating_mul(u128::from(WHOLE_SHARE)) / whole).unwrap_or(WHOLE_SHARE);
-        share.clamp(FIRST_SHARE, WHOLE_SHARE)
+        let back = self.back_at.load(Ordering::Acquire);
+        let back = (back != NEVER).then(|| Timestamp::from_millis(back));
+        standing::share(back.max(self.standing.ejected_until()), slow_start, now)
     }
 
     /// What it did so far.

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::NoPeer;
-use super::standing::{Absence, Standing};
+use super::pool::spread;
+use super::standing::{Absence, Standing, WHOLE_SHARE, share};
 use super::streak::Failure;
 use crate::config::{Ejection, Endpoint};
 use crate::types::{Chain, Timestamp};
@@ -49,6 +50,8 @@ impl Resolver for SystemResolver {
 #[derive(Debug)]
 struct Known {
     address: SocketAddr,
+    /// When the name got it, beside others that it had.
+    came: Option<Timestamp>,
     /// It can't be reached, or failed a check.
     away: Absence,
     /// How it does what it is asked.
@@ -56,8 +59,13 @@ struct Known {
 }
 
 impl Known {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, away: Absence::default(), standing: Standing::default() }
+    fn new(address: SocketAddr, came: Option<Timestamp>) -> Self {
+        Self { address, came, away: Absence::default(), standing: Standing::default() }
+    }
+
+    /// What it gets of its share, in thousandths.
+    fn share(&self, slow_start: Duration, now: Timestamp) -> u64 {
+        share(self.came.max(self.standing.ejected_until()), slow_start, now)
     }
 
     /// Whether it is left to the others of its name.
@@ -105,9 +113,10 @@ impl Addresses {
         }
     }
 
-    /// The address whose turn it is, where nobody has to be asked for it.
-    pub(super) fn known_now(&self, tried: Option<SocketAddr>, now: Timestamp) -> Option<SocketAddr> {
-        self.literal.or_else(|| self.taken(tried, now))
+    /// The address whose turn it is, where nobody has to be asked for it. One that came, or came back, less than `slow_start` ago passes
+    /// over some of its turns.
+    pub(super) fn known_now(&self, tried: Option<SocketAddr>, slow_start: Duration, now: Timestamp) -> Option<SocketAddr> {
+        self.literal.or_else(|| self.taken(tried, slow_start, now))
     }
 
     /// The address whose turn it is, another one than `tried` where there is one. Asks the resolver only when the name never
@@ -115,19 +124,19 @@ impl Addresses {
     ///
     /// # Errors
     /// When it does not resolve.
-    pub async fn pick(&self, tried: Option<SocketAddr>, now: Timestamp) -> Result<SocketAddr, NoPeer> {
-        if let Some(address) = self.known_now(tried, now) {
+    pub async fn pick(&self, tried: Option<SocketAddr>, slow_start: Duration, now: Timestamp) -> Result<SocketAddr, NoPeer> {
+        if let Some(address) = self.known_now(tried, slow_start, now) {
             return Ok(address);
         }
         let _turn = self.turn.lock().await;
-        if let Some(address) = self.taken(tried, now) {
+        if let Some(address) = self.taken(tried, slow_start, now) {
             return Ok(address);
         }
         if now.since(self.asked_at()) < FAILED {
             return Err(self.unknown(None));
         }
         self.ask(now).await.map_err(|e| self.unknown(Some(e)))?;
-        self.taken(tried, now).ok_or_else(|| self.unknown(None))
+        self.taken(tried, slow_start, now).ok_or_else(|| self.unknown(None))
     }
 
     /// An address can't be reached, or is not well: for a while it is picked only when there is no other.
@@ -199,7 +208,7 @@ impl Addresses {
         let before = self.known.load();
         let known = |address: SocketAddr| {
             let known = before.iter().flat_map(|all| all.iter()).find(|k| k.address == address);
-            known.map_or_else(|| Arc::new(Known::new(address)), Arc::clone)
+            known.map_or_else(|| Arc::new(Known::new(address, before.as_ref().map(|_| now))), Arc::clone)
         };
         self.known.store(Some(Arc::new(found.into_iter().map(known).collect())));
         Ok(())
@@ -209,14 +218,20 @@ impl Addresses {
         Timestamp::from_millis(self.asked.load(Ordering::Acquire))
     }
 
-    fn taken(&self, tried: Option<SocketAddr>, now: Timestamp) -> Option<SocketAddr> {
+    fn taken(&self, tried: Option<SocketAddr>, slow_start: Duration, now: Timestamp) -> Option<SocketAddr> {
         let known = self.known.load();
         let all = known.as_deref()?;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let in_turn = || (0..all.len()).map(move |i| &all[turn.wrapping_add(i) % all.len()]);
         let fresh = |k: &&Arc<Known>| Some(k.address) != tried;
         let is_in = |k: &&Arc<Known>| !k.is_out(now);
-        let best = in_turn().find(|k| fresh(k) && is_in(k)).or_else(|| in_turn().find(fresh)).or_else(|| in_turn().next());
+        let point = spread(turn as u64, WHOLE_SHARE);
+        let is_ready = |k: &&Arc<Known>| point < k.share(slow_start, now);
+        let best = in_turn()
+            .find(|k| fresh(k) && is_in(k) && is_ready(k))
+            .or_else(|| in_turn().find(|k| fresh(k) && is_in(k)))
+            .or_else(|| in_turn().find(fresh))
+            .or_else(|| in_turn().next());
         best.map(|k| k.address)
     }
 

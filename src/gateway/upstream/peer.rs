@@ -136,13 +136,13 @@ impl Pool {
         spans: &Spans,
         now: Timestamp,
     ) -> Result<Box<HttpPeer>, NoPeer> {
-        let member = &self.members()[index];
+        let (member, slow_start) = (&self.members()[index], self.upstream().slow_start);
         let addresses = member.addresses();
-        let address = match addresses.known_now(tried, now) {
+        let address = match addresses.known_now(tried, slow_start, now) {
             Some(address) => address,
             None => {
                 // Rare, and large: every other request would carry it.
-                let resolved = Box::pin(tokio::time::timeout(spans.connect, addresses.pick(tried, now))).await;
+                let resolved = Box::pin(tokio::time::timeout(spans.connect, addresses.pick(tried, slow_start, now))).await;
                 resolved.map_err(|_| NoPeer::Name { host: member.endpoint.host.clone(), source: None })??
             }
         };

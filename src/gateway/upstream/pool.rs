@@ -24,6 +24,12 @@ use crate::types::Timestamp;
 /// The golden ratio of 2^64: multiples of it spread evenly, however few are taken.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// A number below `total` for each `turn`, spread evenly over those that follow each other.
+pub(super) fn spread(turn: u64, total: u64) -> u64 {
+    let point = turn.wrapping_mul(SPREAD);
+    u64::try_from((u128::from(point) * u128::from(total)) >> 64).unwrap_or(0)
+}
+
 /// The endpoints of one upstream.
 #[derive(Debug)]
 pub struct Pool {
@@ -243,8 +249,7 @@ impl Pool {
         if self.members.len() < 2 {
             return 0;
         }
-        let point = self.shared.turn.fetch_add(1, Ordering::Relaxed).wrapping_mul(SPREAD);
-        u64::try_from((u128::from(point) * u128::from(total)) >> 64).unwrap_or(0)
+        spread(self.shared.turn.fetch_add(1, Ordering::Relaxed), total)
     }
 
     fn failed(&self, index: usize, at: Option<SocketAddr>, failure: Failure, now: Timestamp) {

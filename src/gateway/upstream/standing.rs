@@ -1,4 +1,4 @@
-//! Whether an endpoint, or an address of its name, is left out because it fails requests, and for how long.
+//! Whether an endpoint, or an address of its name, is left out because it fails requests, for how long, and how slowly it begins again.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,8 +10,21 @@ use crate::config::Ejection;
 use crate::types::Timestamp;
 
 const NEVER: i64 = i64::MIN;
+/// What something that comes back starts with, of a thousand parts of its share.
+const FIRST_SHARE: u64 = 100;
+/// All of it.
+pub(super) const WHOLE_SHARE: u64 = 1_000;
 /// Doublings of an ejection that are counted.
 const MOST_DOUBLINGS: u32 = 16;
+
+/// What something gets at `now` that is there since `back`, in thousandths: little at first, and growing. What always was there, or
+/// is not there yet, has the whole.
+pub(super) fn share(back: Option<Timestamp>, slow_start: Duration, now: Timestamp) -> u64 {
+    let Some(back) = back.filter(|back| *back <= now) else { return WHOLE_SHARE };
+    let (since, whole) = (now.since(back).as_millis(), slow_start.as_millis().max(1));
+    let share = u64::try_from(since.saturating_mul(u128::from(WHOLE_SHARE)) / whole).unwrap_or(WHOLE_SHARE);
+    share.clamp(FIRST_SHARE, WHOLE_SHARE)
+}
 
 /// A time for which something is left out.
 #[derive(Debug)]

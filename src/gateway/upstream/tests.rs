@@ -294,29 +294,31 @@ impl Resolver for Scripted {
     }
 }
 
+const SLOW: Duration = Duration::from_secs(30);
+
 #[tokio::test]
 async fn a_name_that_resolved_once_keeps_no_request_waiting() {
     let scripted = Arc::new(Scripted::default());
     let addresses = Addresses::of(&endpoint("http://name:80", 1), &(Arc::clone(&scripted) as Arc<dyn Resolver>));
     let asked = || scripted.asked.load(Ordering::SeqCst);
-    assert!(addresses.pick(None, at(0)).await.is_err());
-    assert!(addresses.pick(None, at(0)).await.is_err());
+    assert!(addresses.pick(None, SLOW, at(0)).await.is_err());
+    assert!(addresses.pick(None, SLOW, at(0)).await.is_err());
     assert_eq!(asked(), 1, "requests do not ask again at once");
     let [a, b]: [SocketAddr; 2] = ["192.0.2.1:80", "192.0.2.2:80"].map(|t| t.parse().expect("an address"));
     *scripted.answer.lock() = vec![a, b];
-    assert_eq!(addresses.pick(None, at(1)).await.expect("an address"), a);
-    assert_eq!(addresses.pick(None, at(1)).await.expect("an address"), b);
-    assert_eq!(addresses.pick(None, at(100)).await.expect("an address"), a);
+    assert_eq!(addresses.pick(None, SLOW, at(1)).await.expect("an address"), a);
+    assert_eq!(addresses.pick(None, SLOW, at(1)).await.expect("an address"), b);
+    assert_eq!(addresses.pick(None, SLOW, at(100)).await.expect("an address"), a);
     assert_eq!(asked(), 2, "an old answer is good enough for a request");
     let believed = Duration::from_secs(30);
     addresses.refresh(believed, at(30)).await;
     assert_eq!(asked(), 2, "not due yet");
     *scripted.answer.lock() = vec![b];
     addresses.refresh(believed, at(31)).await;
-    assert_eq!((asked(), addresses.pick(None, at(31)).await.expect("an address")), (3, b));
+    assert_eq!((asked(), addresses.pick(None, SLOW, at(31)).await.expect("an address")), (3, b));
     scripted.answer.lock().clear();
     addresses.refresh(believed, at(61)).await;
-    assert_eq!((asked(), addresses.pick(None, at(61)).await.expect("an address")), (4, b), "the last answer stays");
+    assert_eq!((asked(), addresses.pick(None, SLOW, at(61)).await.expect("an address")), (4, b), "the last answer stays");
 }
 
 /// A pool of one endpoint whose name has these addresses.
@@ -362,9 +364,9 @@ async fn asked(pool: &Arc<Pool>, ill: &[SocketAddr], now: Timestamp) -> SocketAd
     attempt.peer(None, &briefly(), now).await.expect("a peer");
     let address = attempt.address().expect("an address");
     if ill.contains(&address) {
-        attempt.failed(now)
+        attempt.failed(now);
     } else {
-        attempt.settle()
+        attempt.settle();
     }
     address
 }
@@ -393,10 +395,33 @@ async fn an_address_that_fails_requests_is_left_to_the_others_of_its_name() {
     assert_eq!(turns(&pool, &all, ill, at(29)).await, [100, 0]);
     pool.members()[0].addresses().refresh(Duration::from_secs(1), at(29)).await;
     assert_eq!(turns(&pool, &all, ill, at(29)).await, [100, 0], "also when the name was resolved again");
-    assert_eq!(turns(&pool, &all, &[], at(30)).await, [50, 50], "it has its turn again");
-    assert_eq!(turns(&pool, &all, ill, at(31)).await, [97, 3]);
-    assert_eq!(turns(&pool, &all, &[], at(90)).await, [100, 0], "and is left out for longer the next time");
-    assert_eq!(turns(&pool, &all, &[], at(91)).await, [50, 50]);
+    let first = turns(&pool, &all, &[], at(30)).await[1];
+    let half = turns(&pool, &all, &[], at(45)).await[1];
+    assert!((2..9).contains(&first) && (20..30).contains(&half), "it comes back slowly: {first} {half}");
+    assert_eq!(turns(&pool, &all, &[], at(60)).await, [50, 50]);
+    assert_eq!(turns(&pool, &all, ill, at(61)).await, [97, 3]);
+    assert_eq!(turns(&pool, &all, &[], at(120)).await, [100, 0], "and is left out for longer the next time");
+    assert_eq!(turns(&pool, &all, &[], at(151)).await, [50, 50]);
+}
+
+#[tokio::test]
+async fn an_address_that_a_name_gets_starts_slowly() {
+    let all = addresses::<3>();
+    let scripted = Arc::new(Scripted { answer: Mutex::new(all[..2].to_vec()), ..Scripted::default() });
+    let upstream = Arc::new(upstream(vec![endpoint("http://name:80", 1)]));
+    let pool = Arc::new(Pool::new(upstream, &(Arc::clone(&scripted) as Arc<dyn Resolver>), None));
+    assert_eq!(turns(&pool, &all, &[], at(0)).await, [50, 50, 0], "those of the start do not");
+    let moved = async |to: &[SocketAddr], now: i64| {
+        *scripted.answer.lock() = to.to_vec();
+        pool.members()[0].addresses().refresh(Duration::from_secs(1), at(now)).await;
+        turns(&pool, &all, &[], at(now)).await
+    };
+    let begun = moved(&all, 10).await[2];
+    assert!((1..8).contains(&begun), "{begun}");
+    let grown = turns(&pool, &all, &[], at(40)).await[2];
+    assert!((32..36).contains(&grown), "{grown}");
+    assert_eq!(moved(&all[2..], 50).await, [0, 0, 100]);
+    assert_eq!(moved(&all[..1], 60).await, [100, 0, 0], "where there is no other it has all of it");
 }
 
 #[tokio::test]

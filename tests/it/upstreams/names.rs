@@ -97,8 +97,8 @@ async fn an_address_that_fails_requests_is_left_to_the_others_of_its_name() {
     assert_eq!(endpoint["left_out"], serde_json::json!([a.address.to_string()]));
     a.force(None);
     gw.advance(30);
-    assert_eq!(send(&gw, 20).await, [200; 20]);
-    assert!(a.count() > 3, "it has its turn again");
+    assert_eq!(send(&gw, 50).await, [200; 50]);
+    assert!((4..15).contains(&a.count()), "it has its turn again, and seldom at first: {}", a.count());
     assert_eq!(seen(&gw).await["endpoints"][0]["left_out"], serde_json::json!([]));
     gw.running.stop().await;
 }
