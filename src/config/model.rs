@@ -380,7 +380,7 @@ impl Api {
     pub fn holds_bodies(&self) -> bool {
         let by_body =
             matches!(self.tenancy.tell, Some(Tell::Label { .. } | Tell::Index { .. } | Tell::Header { label: Some(_), .. }));
-        by_body || matches!(self.kind, ApiKind::Mcp(_)) || !self.tenancy.forbidden_query.is_empty()
+        by_body || matches!(self.kind, ApiKind::Mcp(_)) || self.tenancy.reads_forms()
     }
 
     /// The route of a canonical path below the mount.

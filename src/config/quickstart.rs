@@ -186,6 +186,7 @@ fn bare_api(name: ApiName, mount: String) -> RawApi {
         host: None,
         tenant: None,
         forbidden_query: Vec::new(),
+        strip_query: Vec::new(),
         identity_headers: List::default(),
         headers: List::default(),
         assertion: None,

@@ -436,6 +436,10 @@ pub struct RawApi {
     /// Parameters, of the URL or of a form, that name a tenant to the upstream. A request with one of them is refused.
     #[serde(default)]
     pub forbidden_query: Vec<String>,
+    /// Such parameters that are taken out of the URL instead, since clients send them without a thought. A form with one of them is
+    /// refused.
+    #[serde(default)]
+    pub strip_query: Vec<String>,
     /// Headers that identify callers to the upstream. They are removed from every request before anything is added.
     #[serde(default)]
     pub identity_headers: List<Written<HeaderName>>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::denial::{Counting, Denial, NamedBy};
-use super::hygiene::{CleanRequest, Credential};
+use super::hygiene::{CleanRequest, Credential, stripped};
 use super::index;
 use super::shadow::{Passage, Waived};
 use crate::config::{Access, Api, ApiKind, Config, Enforce, Enforcement, Route, ScopeRule, Tell};
@@ -405,7 +405,7 @@ fn bind(asked: &Asked<'_>, route: &Route, captures: &Captures<'_, '_>, org: &Org
     {
         return Err(Denial::Organization(NamedBy::Header));
     }
-    if names_tenant(asked.request.query().unwrap_or_default().as_bytes(), &tenancy.forbidden_query) {
+    if tenancy.is_named_in(stripped(asked.request.query().unwrap_or_default(), &tenancy.stripped_query).as_bytes()) {
         return Err(Denial::Organization(NamedBy::Query));
     }
     Ok(())
@@ -432,12 +432,6 @@ pub(super) fn names_own(api: &Api, route: &Route, captures: &Captures<'_, '_>, o
 /// Whether `name` is one of the organization's, which an upstream knows as `tenant`.
 fn is_name(org: &Org, tenant: &str, name: &str) -> bool {
     name == org.slug.as_str() || name == org.id.as_str() || name == tenant
-}
-
-/// Whether parameters, of a URL or of a form, have one of these names. OpenSearch takes `;` for a separator too.
-pub(super) fn names_tenant(parameters: &[u8], forbidden: &[String]) -> bool {
-    let mut all = parameters.split(|b| matches!(b, b'&' | b';')).flat_map(url::form_urlencoded::parse);
-    !forbidden.is_empty() && all.any(|(key, _)| forbidden.iter().any(|f| *f == key))
 }
 
 /// What the upstream of `api` knows the organization by.

@@ -222,7 +222,11 @@ fn reached(asked: &Asked<'_>, origin: Option<HeaderValue>) -> About {
     About { path: Some(asked.request.path().to_owned()), api: Some(Arc::clone(asked.api)), origin, ..About::default() }
 }
 
-fn admitted(api: &Arc<Api>, permit: Permit, origin: Option<HeaderValue>, request: CleanRequest) -> Decided {
+fn admitted(api: &Arc<Api>, permit: Permit, origin: Option<HeaderValue>, mut request: CleanRequest) -> Decided {
+    // What passes as it came is bound to nobody.
+    if permit.principal().is_some() {
+        request.strip_query(&api.tenancy.stripped_query);
+    }
     Decided::Admitted(Box::new(Admitted { api: Arc::clone(api), permit, origin, request }))
 }
 

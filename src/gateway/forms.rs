@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::authorize::{self, Permit};
+use super::authorize::Permit;
 use super::denial::{Denial, NamedBy};
 use super::{narrow, spelt};
 use crate::labels::Refused;
@@ -20,7 +20,7 @@ pub fn decides(permit: &Permit, headers: &HeaderMap) -> Result<bool, Denial> {
         let coded = headers.contains_key(CONTENT_ENCODING);
         return if coded { Err(Denial::Organization(NamedBy::Body)) } else { Ok(true) };
     }
-    let bound = known && !permit.api().tenancy.forbidden_query.is_empty();
+    let bound = known && permit.api().tenancy.reads_forms();
     if !bound {
         return Ok(false);
     }
@@ -46,7 +46,7 @@ pub fn check(permit: &Permit, body: &[u8]) -> Result<(), Denial> {
     if !without.is_empty() && spelt::may_have(body, without) {
         return Err(Denial::Organization(NamedBy::Body));
     }
-    let named = authorize::names_tenant(body, &permit.api().tenancy.forbidden_query);
+    let named = permit.api().tenancy.is_named_in(body);
     if named { Err(Denial::Organization(NamedBy::Query)) } else { Ok(()) }
 }
 

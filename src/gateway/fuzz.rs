@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
+use super::hygiene::stripped;
 use super::path::canonicalize;
-use super::{authorize, seen};
+use super::seen;
+use crate::config::Tenancy;
 
 /// The form of a path is stable, decodes to what was sent, and is left alone by readers that resolve what browsers resolve.
 pub fn path(data: &[u8]) {
@@ -54,10 +56,19 @@ pub fn forwarded(data: &[u8]) {
     assert_eq!(client, wanted);
 }
 
-/// A parameter that some reader takes for a tenant's is found.
+/// A parameter that some reader takes for a tenant's is found; once those of a query are taken out none is found, but for what stands
+/// behind a `;`.
 pub fn tenant(data: &[u8]) {
     let forbidden = ["tenant".to_owned(), "X-Scope-OrgID".to_owned()];
-    let found = authorize::names_tenant(data, &forbidden);
+    let [refuses, strips] = [(forbidden.to_vec(), Vec::new()), (Vec::new(), forbidden.to_vec())]
+        .map(|(forbidden_query, stripped_query)| Tenancy { forbidden_query, stripped_query, ..Tenancy::default() });
+    let found = refuses.is_named_in(data);
+    assert_eq!(found, strips.is_named_in(data));
+    if let Ok(query) = std::str::from_utf8(data) {
+        let left = stripped(query, &strips.stripped_query);
+        assert!(left.contains(';') || !strips.is_named_in(left.as_bytes()), "a tenant is left in {left}");
+        assert!(found || left == query, "something else is taken out of {query}");
+    }
     let by = |separator: u8| {
         data.split(|b| *b == separator)
             .flat_map(|part| url::form_urlencoded::parse(part).map(|(key, _)| key.into_owned()).collect::<Vec<_>>())

@@ -151,7 +151,7 @@ async fn message(session: &mut Session, prepared: &Prepared, memory: &Arc<Memory
     let without = |api: &Api, below: &str| api.route_of(below, &head.method).is_some_and(|route| !route.body_without.is_empty());
     let decides = |api: &Api, below: &str| match api.kind {
         ApiKind::Mcp(_) => head.method == Method::POST,
-        ApiKind::Http => (form && !api.tenancy.forbidden_query.is_empty()) || (short && without(api, below)),
+        ApiKind::Http => (form && api.tenancy.reads_forms()) || (short && without(api, below)),
     };
     // The path that the decision is about: one that has none is refused there.
     let Ok(path) = canonicalize(head.uri.path()) else { return Ok(Message::Elsewhere) };

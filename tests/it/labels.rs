@@ -130,6 +130,36 @@ fn named() -> Setup {
     Setup { more: format!("{dark}{both}"), ..Setup::default() }
 }
 
+/// What clients send without a thought is taken out, and nothing else of the query.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_may_be_taken_out_in_place_of_a_refusal() {
+    let api = Api::named("cut").pack("prometheus").keys("forbidden_query = [\"account\"]\nstrip_query = [\"tenant\", \"org\"]");
+    let gw = Gateway::start_with(api.into()).await;
+    let caller = gw.open_caller("acme", &["operator"], SCOPES).await;
+    let mut conn = Conn::open(gw.running.public).await;
+    for (sent, arrives) in [
+        ("query?query=up&tenant=b", "query?query=up"),
+        ("query?tenant=b&query=up%20&tenant=c", "query?query=up%20"),
+        ("query?t%65nant=b&query=a%26tenant=b", "query?query=a%26tenant=b"),
+        ("labels?tenant&org=1", "labels"),
+        ("query?query=up&&tenants=x", "query?query=up&&tenants=x"),
+    ] {
+        let response = conn.ask(&Request::get(&format!("/cut/api/v1/{sent}")).bearer(&caller.token)).await;
+        assert_eq!(response.status, 200, "{sent}: {response:?}");
+        assert_eq!(gw.upstream.last().target(), format!("/api/v1/{arrives}"), "{sent}");
+    }
+    let before = gw.upstream.count();
+    let post =
+        |body: &str| Request::new("POST", "/cut/api/v1/query").bearer(&caller.token).header("Content-Type", FORM).body(body);
+    let get = |query: &str| Request::get(&format!("/cut/api/v1/query?{query}")).bearer(&caller.token);
+    for request in [get("query=up;tenant=b"), get("query=up&tenant=a&account=b"), post("query=up&tenant=b"), post("account=b")] {
+        let response = Conn::open(gw.running.public).await.ask(&request).await;
+        assert_eq!((response.status, response.reason().as_deref()), (403, Some("other_organization_query")), "{response:?}");
+    }
+    assert_eq!(gw.upstream.count(), before);
+    gw.running.stop().await;
+}
+
 /// Upstreams read URL and form alike, the form first: what may not be in the one may not be in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_names_no_tenant_either() {

@@ -88,9 +88,11 @@ fn api(old: &Api, new: &Api) -> Vec<Impact> {
     let (taken, refused) = (forbidden(was, is), forbidden(is, was));
     let taken = (!taken.is_empty()).then(|| (Effect::Widens, format!("{name} takes the query parameters {taken}")));
     let refused = (!refused.is_empty()).then(|| (Effect::Narrows, format!("{name} refuses the query parameters {refused}")));
+    let stripped = (was.stripped_query != is.stripped_query)
+        .then(|| (Effect::Changes, format!("{name} takes other parameters out of queries (strip_query)")));
     let mcp = |api: &Api| matches!(api.kind, ApiKind::Mcp(_));
     let kind = (mcp(old) != mcp(new)).then(|| (Effect::Changes, format!("{name} speaks something else")));
-    let all = [shadow, told, host, taken, refused, kind].into_iter().flatten();
+    let all = [shadow, told, host, taken, refused, stripped, kind].into_iter().flatten();
     all.map(|(effect, what)| Impact::told(effect, "api", what)).collect()
 }
 

@@ -107,7 +107,7 @@ fn rules_that_decide_otherwise_are_named() {
     let enforce = "enforce = \"promql_query\"";
     let open = "\"log:///*\" = []";
     let mail = ", when = { \"arguments.to\" = \"{user.email}\" }";
-    let cases: [(&str, &str, Effect, &str, &str); 22] = [
+    let cases: [(&str, &str, Effect, &str, &str); 23] = [
         ("selectors.\"metrics:read\" = { team = [\"a\", \"b\"] }", "", Widens, "role", "not for team = a or b"),
         (team, "{ team = \"a\" }", Narrows, "role", "is for team = a, not"),
         (team, "{ team = [\"a\", \"b\", \"c\"] }", Widens, "role", "team = a or b or c"),
@@ -118,6 +118,7 @@ fn rules_that_decide_otherwise_are_named() {
         (tenant, "", Widens, "api", "not at all"),
         (tenant, &tenant.replace("{org.tenant}", "{org.slug}"), Changes, "api", "{org.slug}"),
         ("forbidden_query = [\"tenant\"]", "", Widens, "api", "query parameters tenant"),
+        ("forbidden_query = [\"tenant\"]", "strip_query = [\"tenant\"]", Changes, "api", "(strip_query)"),
         (enforce, "", Narrows, "route", "shared.sealed is narrowed"),
         (enforce, "enforce = \"nothing\"", Widens, "route", "shared.sealed is narrowed"),
         (enforce, "enforce = \"promql_match\"", Changes, "route", "shared.sealed is narrowed"),

@@ -13,9 +13,23 @@ pub struct Tenancy {
     pub tell: Option<Tell>,
     /// Query parameters that name a tenant to the upstream and are therefore refused.
     pub forbidden_query: Vec<String>,
+    /// Those that are taken out of the URL, and refused in forms. None of them is in `forbidden_query`.
+    pub stripped_query: Vec<String>,
 }
 
 impl Tenancy {
+    /// Whether parameters, of a URL or a form, name a tenant to the upstream.
+    #[must_use]
+    pub fn is_named_in(&self, parameters: &[u8]) -> bool {
+        names_any(parameters, &self.forbidden_query) || names_any(parameters, &self.stripped_query)
+    }
+
+    /// Whether forms are read before they go on.
+    #[must_use]
+    pub fn reads_forms(&self) -> bool {
+        !self.forbidden_query.is_empty() || !self.stripped_query.is_empty()
+    }
+
     /// Why whatever is asked of a route is refused here.
     #[must_use]
     pub fn closes(&self, route: &Route) -> Option<Closed> {
@@ -31,6 +45,12 @@ impl Tenancy {
             Tell::Header { .. } | Tell::PathPrefix { .. } => Some(Closed::Blind),
         }
     }
+}
+
+/// Whether parameters have one of these names. OpenSearch takes `;` for a separator too.
+fn names_any(parameters: &[u8], names: &[String]) -> bool {
+    let mut all = parameters.split(|b| matches!(b, b'&' | b';')).flat_map(url::form_urlencoded::parse);
+    !names.is_empty() && all.any(|(key, _)| names.iter().any(|name| *name == key))
 }
 
 /// How the upstream is told which organization it serves.

@@ -26,13 +26,31 @@ pub(super) fn tenancy(raw: &RawApi, pack: Option<&RawPack>, at: &KeyPath, found:
     if matches!(tenant, Some(RawTenant::Index { .. })) {
         forbidden_query.extend(BESIDE_THE_PATH.map(ToOwned::to_owned));
     }
+    let stripped_query = stripped(raw, at, found);
+    forbidden_query.retain(|name| !stripped_query.contains(name));
     forbidden_query.sort();
     forbidden_query.dedup();
     Tenancy {
         host_suffix: raw.host.as_deref().and_then(|h| host_suffix(h, &at.key("host"), found)),
         tell: tenant.and_then(|t| tell(t, &at.key("tenant"), found)),
         forbidden_query,
+        stripped_query,
     }
+}
+
+/// Parameters that are taken out. Those that a pack refuses may be among them, those that the API itself refuses may not.
+fn stripped(raw: &RawApi, at: &KeyPath, found: &mut Findings<'_>) -> Vec<String> {
+    let at = at.key("strip_query");
+    for (i, name) in raw.strip_query.iter().enumerate() {
+        if name.is_empty() {
+            found.error(at.index(i), "is empty", "name a query parameter");
+        } else if raw.forbidden_query.contains(name) {
+            found.error(at.index(i), format!("{name:?} is in forbidden_query too"), "refuse it or take it out, not both");
+        } else if raw.strip_query[..i].contains(name) {
+            found.error(at.index(i), format!("{name:?} is there twice"), "name it once");
+        }
+    }
+    raw.strip_query.clone()
 }
 
 /// What stands behind `{org}`, its dot included.

@@ -73,7 +73,10 @@ fn the_example_means_what_it_says() {
     let grafana = &config.apis[2];
     assert_eq!(grafana.resource.as_str(), "https://gw.example.com/grafana");
     assert_eq!(grafana.tenancy.host_suffix.as_deref(), Some(".apps.example.com"));
-    assert_eq!(grafana.tenancy.forbidden_query, ["orgId"]);
+    assert_eq!(
+        (&*grafana.tenancy.forbidden_query, &*grafana.tenancy.stripped_query),
+        (&["auth_token".to_owned()][..], &["orgId".to_owned()][..])
+    );
     assert!(matches!(&grafana.tenancy.tell, Some(Tell::PathPrefix { template }) if template.to_string() == "/orgs/{org.id}"));
     assert_eq!(
         grafana.identity_headers,

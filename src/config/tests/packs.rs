@@ -241,7 +241,12 @@ fn packs_refuse_parameters_by_which_an_operator_narrows() {
         ("grafana", &["auth_token", "orgId", "targetOrgId"]),
     ];
     for (pack, parameters) in table {
-        assert_eq!(proved(&mounted(pack, "")).apis[0].tenancy.forbidden_query, parameters, "{pack}");
+        let tenancy = |keys: &str| proved(&mounted(pack, keys)).apis[0].tenancy.clone();
+        assert_eq!(tenancy("").forbidden_query, parameters, "{pack}");
+        let (first, rest) = (parameters[0], &parameters[1..]);
+        let other = tenancy(&format!("strip_query = [{first:?}]"));
+        assert_eq!(other.stripped_query, [first], "{pack}");
+        assert_eq!(other.forbidden_query, rest, "{pack}: what is taken out is not refused");
     }
 }
 

@@ -58,7 +58,7 @@ fn names_others(permit: &Permit, method: &Method) -> Option<&'static str> {
         Some("A body that names indices of others is refused: what it names is not known here.")
     } else if !permit.rule().body_without.is_empty() {
         Some("A body that names other tenants is refused: what it says is not known here.")
-    } else if !permit.api().tenancy.forbidden_query.is_empty() {
+    } else if permit.api().tenancy.reads_forms() {
         Some("A form that names a tenant is refused: whether it is one is not known here.")
     } else {
         None

@@ -30,6 +30,7 @@ pub use credential::Credential;
 pub use host::AcceptedHosts;
 pub use line::Line;
 pub use names::IdentityHeaders;
+pub use query::stripped;
 pub use reason::{POSSIBLE_METHODS, Reason};
 pub use request::{CleanRequest, Signals, Unclean, Upgrade};
 

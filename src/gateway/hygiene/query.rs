@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use url::form_urlencoded;
+
 use super::Reason;
 use crate::gateway::path::escape_value;
 
@@ -37,6 +39,19 @@ pub(super) const fn escape_of(byte: u8) -> Option<&'static str> {
         b'>' => Some("%3E"),
         _ => None,
     }
+}
+
+/// `query` without the parameters of these names; what is left is as it was. Borrowed where there are none. A parameter behind a `;`
+/// stays: whether that separates parameters is the server's to say, and what it says nobody knows here.
+#[must_use]
+pub fn stripped<'q>(query: &'q str, names: &[String]) -> Cow<'q, str> {
+    let is_one = |piece: &str| {
+        !piece.contains(';') && form_urlencoded::parse(piece.as_bytes()).any(|(key, _)| names.iter().any(|name| *name == key))
+    };
+    if names.is_empty() || !query.split('&').any(is_one) {
+        return Cow::Borrowed(query);
+    }
+    Cow::Owned(query.split('&').filter(|piece| !is_one(piece)).collect::<Vec<_>>().join("&"))
 }
 
 /// `query` as it is decided about and forwarded.
@@ -170,6 +185,24 @@ fn decoded_eq(mut escaped: &[u8], plain: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_taken_out_leaves_the_rest_as_it_was() {
+        let names = ["org", "extra_filters[]"].map(ToOwned::to_owned);
+        for (query, left) in [
+            ("", ""),
+            ("a=1&b=%20", "a=1&b=%20"),
+            ("org=1", ""),
+            ("a=1&org=2&b=3", "a=1&b=3"),
+            ("org&a=1&%6Frg=2&extra_filters%5B%5D=x", "a=1"),
+            ("a=1&&org=2&", "a=1&&"),
+            ("orga=1&a=org", "orga=1&a=org"),
+            ("a=1;org=2", "a=1;org=2"),
+        ] {
+            assert_eq!(stripped(query, &names), left, "{query}");
+        }
+        assert_eq!(stripped("org=1", &[]), "org=1");
+    }
 
     #[test]
     fn a_query_may_hold_what_people_search_for() {

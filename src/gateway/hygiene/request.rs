@@ -109,6 +109,12 @@ impl CleanRequest {
         }
     }
 
+    /// Takes parameters out of what is forwarded.
+    pub fn strip_query(&mut self, names: &[String]) {
+        let Some(Cow::Owned(left)) = self.query().map(|query| query::stripped(query, names)) else { return };
+        self.replace_query(Some(left.as_str()).filter(|left| !left.is_empty()));
+    }
+
     /// The query as a log or an audit record may have it.
     #[must_use]
     pub fn logged_query(&self) -> Option<Cow<'_, str>> {

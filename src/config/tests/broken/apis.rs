@@ -26,6 +26,8 @@ fn mistakes_inside_an_api_have_their_path() {
         ("tenant = { mode = \"index\", value = \"{org.slug}.{org.id}.\" }", &["apis[0].tenant.value"]),
         ("tenant = { mode = \"path_prefix\", value = \"x/{org.id}\" }", &["apis[0].tenant.value"]),
         ("tenant = { mode = \"path_prefix\", name = \"X\", value = \"/{org.id}\" }", &["apis[0].tenant.name"]),
+        ("strip_query = [\"a\", \"\", \"a\"]", &["apis[0].strip_query[1]", "apis[0].strip_query[2]"]),
+        ("forbidden_query = [\"a\"]\nstrip_query = [\"a\"]", &["apis[0].strip_query[0]"]),
         ("advertise = [\"nothing\"]", &["apis[0].advertise[0]"]),
         ("allowed_origins = [\"https://a/\", \"null\"]", &["apis[0].allowed_origins[0]", "apis[0].allowed_origins[1]"]),
         ("aliases = [\"https://gw.example.com/mcp\"]", &["apis[0].aliases"]),
